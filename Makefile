@@ -1,0 +1,69 @@
+# Sets up the project on a machine with Python 3.11 or newer and make, without root, and runs it.
+#
+# Each lock file has a stamp in .venv: a second call finds it and does no work.
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+# --no-compile: Python compiles what it imports; compiling all of it costs more seconds than it saves.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check lock clean
+
+help: ## Show these lines
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: .venv/.check ## Set up everything that demo, test and check need
+
+demo: .venv/.demo ## Start the sample host and KalTalk on this machine, with people to sign in as
+	@exec $(BIN)/python app.py
+
+test: .venv/.test ## Run the tests (make test ARGS="-k token")
+	$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/.check ## Check style, types, imports, templates and the built wheel
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/djlint --lint --quiet templates kaltalk_iv/templates
+	$(BIN)/python -m tests.support.wheel
+
+lock: | .venv/bin/pip ## Make the lock files again from requirements/*.in (make lock ARGS=--upgrade)
+	$(PIP_INSTALL) uv
+	cd requirements && for name in demo test check; do \
+		../$(LOCK) $$name.in --output-file $$name.txt || exit 1; \
+	done
+
+clean: ## Remove .venv and all that was built or cached
+	rm -rf .venv build dist htmlcov .coverage test-results tests/node/node_modules
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/pip:
+	@command -v "$(PYTHON)" >/dev/null || { \
+		echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; \
+		exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is $$("$(PYTHON)" --version 2>&1), and this needs Python 3.11 or newer: make PYTHON=python3.12" >&2; \
+		exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; \
+		exit 1; }
+	"$(PYTHON)" -m venv --clear .venv
+
+# A larger lock file holds all of the smaller ones, so its stamp sets theirs.
+.venv/.demo: requirements/demo.txt | .venv/bin/pip
+	$(PIP_INSTALL) --require-hashes --requirement $<
+	@touch $@
+
+.venv/.test: requirements/test.txt | .venv/bin/pip
+	$(PIP_INSTALL) --require-hashes --requirement $<
+	@touch .venv/.demo $@
+
+.venv/.check: requirements/check.txt | .venv/bin/pip
+	$(PIP_INSTALL) --require-hashes --requirement $<
+	@touch .venv/.demo .venv/.test $@

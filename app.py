@@ -1,0 +1,168 @@
+"""The demo: the sample host at / and KalTalk at /kaltalk, in one process, with everything they need made on first run.
+
+`python app.py` runs the whole round trip. `app` is the KalTalk application with the host mounted around it, so
+`flask --app app kaltalk-iv …` reaches both. Only this file knows both parties; they share the signing secret, the token
+format and the snippet.
+"""
+
+import json
+import logging
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flask import Flask
+from sqlalchemy.orm import Session
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.serving import make_server
+
+import host_demo
+import kaltalk_iv
+from kaltalk_iv import Role, migrations
+from kaltalk_iv.core.policy import Mode, Plan
+from kaltalk_iv.server import create_app as create_kaltalk
+from kaltalk_iv.service import agents, settings
+from kaltalk_iv.service.settings import Actor
+from kaltalk_iv.state import State, current_state
+from kaltalk_iv.store.organizations import OrganizationRecord, get_organization
+
+if TYPE_CHECKING:
+    app: Flask  # made by __getattr__ below when somebody asks for it
+
+MOUNT = "/kaltalk"
+ORGANIZATION_ID = "org_demo"
+CUSTOMERS = (("ada", "Ada Lovelace", "ada@example.com"), ("bob", "Bob Noyce", "bob@example.com"))
+STAFF = (("grace", "Grace Hopper", Role.ADMIN), ("alan", "Alan Turing", Role.AGENT))
+DEMO = Actor("demo", "local")
+
+
+def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
+    """Return the KalTalk application with the host mounted around it, both seeded.
+
+    What `environ` sets wins over what the first run made.
+    """
+    folder = Path(environ.get("KALTALK_DEMO_DIR") or Path(__file__).parent / "instance").absolute()
+    made = _made_once(folder)
+    password = environ.get("KALTALK_DEMO_PASSWORD") or made["password"]
+
+    kaltalk = create_kaltalk(
+        {
+            "SQLALCHEMY_DATABASE_URI": environ.get("KALTALK_DATABASE_URL") or f"sqlite:///{folder / 'kaltalk.sqlite3'}",
+            "SECRET_KEY": environ.get("KALTALK_SECRET_KEY") or made["kaltalk_secret_key"],
+            "KALTALK_IV_ENCRYPTION_KEYS": environ.get("KALTALK_IV_ENCRYPTION_KEYS") or made["encryption_key"],
+            "KALTALK_IV_LOGIN_HINT": "Try grace or alan; the password is in the terminal where you started the demo.",
+            "SESSION_COOKIE_PATH": MOUNT,
+        }
+    )
+    with kaltalk.app_context():
+        signing_secret = _seed_kaltalk(current_state(), password)
+
+    host = host_demo.create_app(
+        {
+            "HOST_DATABASE_URL": environ.get("HOST_DATABASE_URL") or f"sqlite:///{folder / 'host.sqlite3'}",
+            "HOST_SECRET_KEY": environ.get("HOST_SECRET_KEY") or made["host_secret_key"],
+            "KALTALK_IV_SECRET": environ.get("KALTALK_IV_SECRET") or signing_secret,
+            "KALTALK_ORGANIZATION_ID": environ.get("KALTALK_ORGANIZATION_ID") or ORGANIZATION_ID,
+            "KALTALK_ORIGIN": environ.get("KALTALK_ORIGIN") or MOUNT,
+            "HOST_DEMO_ACCOUNTS": tuple(username for username, _name, _email in CUSTOMERS),
+        }
+    )
+    with host.app_context():
+        host_demo.seed(host_demo.DemoAccount(username, password, name, email) for username, name, email in CUSTOMERS)
+
+    # The host is outermost: it owns the address space, and KalTalk sits below one path of it.
+    kaltalk.wsgi_app = DispatcherMiddleware(host.wsgi_app, {MOUNT: kaltalk.wsgi_app})  # type: ignore[method-assign]
+    kaltalk.config["DEMO_PASSWORD"] = password
+    return kaltalk
+
+
+def _made_once(folder: Path) -> dict[str, str]:
+    """Return the keys and the password of this demo: made on first run, kept where only this user reads them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / "demo.json"
+    draft = folder / f"demo.{os.getpid()}.json"
+    if not kept.exists():
+        made = {
+            "password": secrets.token_urlsafe(9),
+            "host_secret_key": secrets.token_urlsafe(32),
+            "kaltalk_secret_key": secrets.token_urlsafe(32),
+            "encryption_key": kaltalk_iv.generate_encryption_key(),
+        }
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(made), encoding="utf-8")
+        with suppress(FileExistsError):  # another process was first: its keys count, and these are dropped
+            os.link(draft, kept)
+        draft.unlink()
+    values: dict[str, str] = json.loads(kept.read_text(encoding="utf-8"))
+    return values
+
+
+def _seed_kaltalk(state: State, password: str) -> str:
+    """Make the tables, the organization and its people where they are missing; return the signing secret."""
+    bind = state.session.get_bind()
+    migrations.upgrade(bind.engine)
+    if get_organization(state.session, ORGANIZATION_ID) is None:
+        shop = OrganizationRecord(ORGANIZATION_ID, "Demo shop", Plan.PRO, Mode.OPTIONAL, ())
+        state.commit(lambda session, now: settings.create_organization(session, state.settings, DEMO, shop, now))
+    for login, name, role in STAFF:
+        _seed_agent(state, login, name, role, password)
+    return state.commit(
+        lambda session, now: settings.reveal_current_secret(session, state.settings, DEMO, ORGANIZATION_ID, now)
+    )
+
+
+def _seed_agent(state: State, login: str, name: str, role: Role, password: str) -> None:
+    """Make an agent, or give one that is there the password that this run prints."""
+
+    def put(session: Session, now: float) -> None:
+        if not agents.set_password(session, login, password):
+            agents.create_agent(session, ORGANIZATION_ID, login, name, role, password, now)
+
+    state.commit(put)
+
+
+def main() -> None:
+    """Serve the demo on this machine and say where to click."""
+    port = int(os.environ.get("PORT") or 8000)
+    application = create_app()
+    try:
+        server = make_server("127.0.0.1", port, application, threaded=True)
+    except (OSError, SystemExit):
+        sys.exit(f"Port {port} is taken. Choose another one: PORT={port + 1} make demo")
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # two polls every three seconds would bury the password
+    print(_welcome(f"http://127.0.0.1:{server.port}", application.config["DEMO_PASSWORD"]), flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        print("\nThe demo has stopped. What you did is kept; `make demo` goes on from here.")
+
+
+def _welcome(address: str, password: str) -> str:
+    return f"""
+  The demo is running. Password for everybody: {password}
+
+    1. The shop      {address}/                sign in as ada or bob, open the chat, write a message
+    2. The inbox     {address}{MOUNT}/inbox   log in as grace (admin) or alan (agent), see the shield
+
+  Use two browsers, or a private window, to be customer and agent at once. Stop with Ctrl+C.
+"""
+
+
+@cache
+def _application() -> Flask:
+    return create_app()
+
+
+def __getattr__(name: str) -> Flask:
+    if name == "app":
+        return _application()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if __name__ == "__main__":
+    main()

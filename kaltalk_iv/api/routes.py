@@ -1,0 +1,165 @@
+"""The five routes of the widget's API. Each reads, calls one use case, answers."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request, send_from_directory
+from werkzeug.exceptions import MethodNotAllowed
+
+from ..core.errors import OriginNotAllowed, UnknownOrganization
+from ..core.origins import is_allowed
+from ..core.text import parse_client_message_id, parse_message
+from ..service import chat
+from ..service.identify import Identified, identify, read_request
+from ..state import current_state
+from ..store.messages import MessageRecord
+from ..store.organizations import get_organization
+from . import cors
+from .bodies import read_bearer, read_json_object
+from .problems import add_error_handlers
+
+IDENTIFY_BYTES = 16 * 1024
+MESSAGE_BYTES = 32 * 1024
+
+_STATIC = Path(__file__).parent.parent / "static"
+# Every method is routed, so that a wrong one gets a problem of ours and not the application's page.
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def create_api() -> Blueprint:
+    """Return the blueprint of the widget's API."""
+    api = Blueprint("kaltalk_iv_api", __name__)
+    routes: dict[str, Callable[..., Response]] = {
+        "/v1/organizations/<organization_id>/identify": identify_visitor,
+        "/v1/messages": messages,
+        "/v1/session": session,
+    }
+    for rule, view in routes.items():
+        api.add_url_rule(rule, view_func=view, methods=_METHODS, provide_automatic_options=False)
+    api.add_url_rule("/widget/kaltalk.js", view_func=widget, methods=("GET",))
+    add_error_handlers(api)
+    api.after_request(_finish)
+    return api
+
+
+def identify_visitor(organization_id: str) -> Response:
+    """POST: weigh what the page says of its visitor and hand out a widget session."""
+    if request.method == "OPTIONS":
+        return _identify_preflight(organization_id)
+    _accept("POST")
+    state = current_state()
+    asked = read_request(read_json_object(IDENTIFY_BYTES), cors.page_origin())
+    found = state.commit(lambda session, now: identify(session, state.settings, organization_id, asked, now))
+    return jsonify(_identified(found))
+
+
+def messages() -> Response:
+    """POST: store a message, once. GET: what the visitor may read after a cursor."""
+    if request.method == "OPTIONS":
+        return cors.preflight()
+    _accept("GET", "POST")
+    return _send_message() if request.method == "POST" else _read_messages()
+
+
+def session() -> Response:
+    """DELETE: end the widget session."""
+    if request.method == "OPTIONS":
+        return cors.preflight()
+    _accept("DELETE")
+    state = current_state()
+    token, origin = read_bearer(), cors.page_origin()
+    state.commit(lambda session, now: chat.end_session(session, state.settings, token, origin, now))
+    return Response(status=HTTPStatus.NO_CONTENT)
+
+
+def widget() -> Response:
+    """GET: the widget's script, revalidated each time, so that a mend reaches every page at its next load."""
+    return send_from_directory(_STATIC, "kaltalk.js", mimetype="text/javascript", max_age=0, conditional=True)
+
+
+def _identify_preflight(organization_id: str) -> Response:
+    organization = get_organization(current_state().session, organization_id)
+    if organization is None:
+        raise UnknownOrganization
+    if not is_allowed(cors.page_origin(), organization.origins):
+        raise OriginNotAllowed
+    return cors.preflight()
+
+
+def _send_message() -> Response:
+    state = current_state()
+    token, origin = read_bearer(), cors.page_origin()
+    body = read_json_object(MESSAGE_BYTES)
+    text = parse_message(body.get("text"))
+    client_message_id = parse_client_message_id(body.get("clientMessageId"))
+
+    def send(session: Any, now: float) -> tuple[MessageRecord, str]:
+        visitor = chat.enter(session, state.settings, token, origin, now)
+        return chat.send_message(session, visitor, text, client_message_id, now)
+
+    message, cursor = state.commit(send)
+    answer = jsonify({"message": _message(message), "cursor": cursor})
+    answer.status_code = HTTPStatus.CREATED
+    return answer
+
+
+def _read_messages() -> Response:
+    state = current_state()
+    visitor = chat.enter(state.session, state.settings, read_bearer(), cors.page_origin(), state.clock())
+    thread = chat.read_thread(state.session, visitor, request.args.get("after", chat.START))
+    return jsonify(
+        {
+            "messages": [_message(line) for line in thread.messages],
+            "cursor": thread.cursor,
+            "identity": {"state": thread.verdict.state, "reason": thread.verdict.reason},
+        }
+    )
+
+
+def _accept(*methods: str) -> None:
+    if request.method not in methods:
+        raise MethodNotAllowed(methods, f"This address takes {' and '.join(methods)}.")
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if request.endpoint != "kaltalk_iv_api.widget":
+        response.headers["Cache-Control"] = "no-store"
+        return cors.allow_page(response)
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # it is made for other origins' pages
+    response.headers["Access-Control-Allow-Origin"] = "*"  # a public file; lets pages use integrity and crossorigin
+    return response
+
+
+def _identified(found: Identified) -> dict[str, Any]:
+    """Return the answer. Its claims are those of the request: nothing stored goes to a browser that only guesses."""
+    claims = found.session.claims
+    return {
+        "identity": {
+            "state": found.session.verdict.state,
+            "reason": found.session.verdict.reason,
+            "externalId": claims.external_id,
+            "email": claims.email,
+            "name": claims.name,
+        },
+        "session": {
+            "id": found.session.id,
+            "token": found.token,
+            "expiresAt": _utc(found.session.expires_at),
+        },
+        "warnings": [{"code": note.code, "field": note.field, "detail": note.detail} for note in found.notices],
+    }
+
+
+def _message(line: MessageRecord) -> dict[str, Any]:
+    answer = {"id": line.id, "author": line.author, "text": line.text, "createdAt": _utc(line.created_at)}
+    if line.author == "agent":
+        return answer | {"name": line.author_name}
+    return answer | {"clientMessageId": line.client_message_id}
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,16 @@
+"""The command line: ``flask kaltalk-iv …``, for people who automate and for the first minute of an installation."""
+
+from flask.cli import AppGroup
+
+from .customers import customer
+from .database import db
+from .keys import keys
+from .organizations import organization
+from .people import agent
+from .secrets import secret
+
+commands = AppGroup("kaltalk-iv", help="KalTalk identity verification.")
+for group in (db, organization, secret, customer, agent, keys):
+    commands.add_command(group)
+
+__all__ = ["commands"]

@@ -1,0 +1,56 @@
+"""``kaltalk-iv db``: our tables."""
+
+import click
+import sqlalchemy as sa
+from flask.cli import with_appcontext
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from .. import migrations
+from ..state import current_state
+from .edge import as_json_option, show
+
+
+@click.group()
+def db() -> None:
+    """Create and upgrade KalTalk's tables."""
+
+
+@db.command("upgrade")
+@as_json_option
+@with_appcontext
+def upgrade(as_json: bool) -> None:
+    """Bring the tables up to date. Safe to run again, and by two machines at once."""
+    engine = _engine()
+    try:
+        migrations.upgrade(engine)
+        revision = migrations.current_revision(engine)
+    except (OperationalError, InterfaceError) as error:
+        raise click.ClickException(f"The database did not answer ({type(error).__name__}).") from None
+    show({"revision": revision}, [f"The tables are at revision {revision}."], as_json=as_json)
+
+
+@db.command("current")
+@as_json_option
+@with_appcontext
+def current(as_json: bool) -> None:
+    """Say which revision the tables are at."""
+    revision = migrations.current_revision(_engine())
+    show({"revision": revision}, [revision or "The tables are not there yet."], as_json=as_json)
+
+
+@db.command("downgrade")
+@click.argument("revision")
+@click.confirmation_option(prompt="This can drop tables and what they hold. Go on?")
+@as_json_option
+@with_appcontext
+def downgrade(revision: str, as_json: bool) -> None:
+    """Take the tables back to REVISION ("base" drops them)."""
+    engine = _engine()
+    migrations.downgrade(engine, revision)
+    now_at = migrations.current_revision(engine)
+    show({"revision": now_at}, [f"The tables are at revision {now_at or 'base'}."], as_json=as_json)
+
+
+def _engine() -> sa.Engine:
+    bind = current_state().session.get_bind()
+    return bind if isinstance(bind, sa.Engine) else bind.engine

@@ -1,0 +1,66 @@
+"""Settings: read from the application's configuration once, checked, and frozen."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .core.tokens import MAX_LIFETIME_SECONDS
+from .vault import Vault
+
+SESSION_LIFETIME_SECONDS = 12 * 60 * 60
+
+_MAKE_A_KEY = "python -c 'import kaltalk_iv; print(kaltalk_iv.generate_encryption_key())'"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the use cases need to know. Lifetimes are in seconds; the first session key signs, all of them verify."""
+
+    vault: Vault = field(repr=False)
+    session_keys: tuple[bytes, ...] = field(repr=False)
+    session_lifetime: float
+    max_token_lifetime: float
+
+
+def read_settings(config: Mapping[str, Any]) -> Settings:
+    """Return the settings that ``config`` holds.
+
+    Reads ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS``, ``KALTALK_IV_ENCRYPTION_KEYS`` (comma-separated text, newest
+    first), ``KALTALK_IV_SESSION_LIFETIME`` and ``KALTALK_IV_MAX_TOKEN_LIFETIME`` (seconds).
+    Raises RuntimeError with the mend when something is missing or wrong; no value is shown.
+    """
+    secret_keys = [config.get("SECRET_KEY"), *(config.get("SECRET_KEY_FALLBACKS") or [])]
+    if not secret_keys[0]:
+        raise RuntimeError("KalTalkIV needs app.config['SECRET_KEY']: it signs widget sessions.")
+    given = config.get("KALTALK_IV_ENCRYPTION_KEYS") or ""
+    keys = [key.strip() for key in (given.split(",") if isinstance(given, str) else given) if key.strip()]
+    if not keys:
+        raise RuntimeError(
+            "KalTalkIV needs KALTALK_IV_ENCRYPTION_KEYS: signing secrets are stored encrypted, without a default key. "
+            f"Make a key with: {_MAKE_A_KEY}"
+        )
+    try:
+        vault = Vault(keys)
+    except ValueError as error:
+        raise RuntimeError(f"KALTALK_IV_ENCRYPTION_KEYS: {error}. Make a key with: {_MAKE_A_KEY}") from None
+    return Settings(
+        vault=vault,
+        session_keys=tuple(_session_key(secret_key) for secret_key in secret_keys),
+        session_lifetime=_seconds(config, "KALTALK_IV_SESSION_LIFETIME", SESSION_LIFETIME_SECONDS),
+        max_token_lifetime=_seconds(config, "KALTALK_IV_MAX_TOKEN_LIFETIME", MAX_LIFETIME_SECONDS),
+    )
+
+
+def _session_key(secret_key: str | bytes) -> bytes:
+    """Return a key of its own for widget sessions, so that no other signature made with SECRET_KEY passes for one."""
+    raw = secret_key.encode() if isinstance(secret_key, str) else secret_key
+    return hmac.digest(raw, b"kaltalk-iv widget session", hashlib.sha256)
+
+
+def _seconds(config: Mapping[str, Any], name: str, default: float) -> float:
+    value = config.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 60 <= value <= 7 * 24 * 3600:
+        raise RuntimeError(f"{name} must be a number of seconds between 60 and 604800.")
+    return float(value)

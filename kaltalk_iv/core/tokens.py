@@ -1,0 +1,235 @@
+"""Reading a user token: what a ``userJwt`` must be before it proves anything.
+
+``verify`` answers or raises; ``inspect`` walks the same checks and says of each how it went; ``decode_unverified``
+reads the claims of a token that proved nothing. PyJWT computes and compares the signature. The rest is ours, because
+``jwt.decode`` lets through what must not pass (docs/architecture.md lists it).
+"""
+
+import base64
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jwt.algorithms import HMACAlgorithm
+
+from .claims import Claims, Notice, read_numeric_date, read_profile, read_self_claimed, read_sub
+from .errors import (
+    BadSignature,
+    Expired,
+    LifetimeTooLong,
+    Malformed,
+    MissingClaim,
+    NotYetValid,
+    TokenError,
+    Unreadable,
+    UnsupportedAlgorithm,
+)
+from .keyring import SigningSecret
+from .strict_json import parse_object
+
+MAX_TOKEN_LENGTH = 8192
+MAX_LIFETIME_SECONDS = 24 * 60 * 60
+CLOCK_SKEW_SECONDS = 60  # for iat and nbf alone; exp has no leeway
+
+_HS256 = HMACAlgorithm(HMACAlgorithm.SHA256)
+_SHAPE = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)(?:\.([A-Za-z0-9_-]*))?")
+_SIGNATURE_LENGTH = 43  # 32 bytes in base64url without padding
+_REFUSED_HEADERS = ("crit", "b64", "zip", "enc")
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a token that verified proves, by which secret, and until when (Unix seconds)."""
+
+    claims: Claims
+    secret_id: str
+    expires_at: float
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """How one check went: ``passed`` is None when an earlier failure kept it from running."""
+
+    name: str
+    passed: bool | None
+    detail: str
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What is known of one token so far. Each check reads what the ones before it have found."""
+
+    token: object = field(repr=False)
+    secrets: Sequence[SigningSecret]
+    now: float
+    max_lifetime: float
+    segments: tuple[str, str, str] = field(default=("", "", ""), repr=False)
+    secret_id: str = ""
+    payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    expires_at: float = 0.0
+    external_id: str = ""
+    email: str | None = None
+    name: str | None = None
+    notices: tuple[Notice, ...] = ()
+
+
+def verify(
+    token: object, secrets: Sequence[SigningSecret], now: float, max_lifetime: float = MAX_LIFETIME_SECONDS
+) -> Proof:
+    """Return what ``token`` proves at ``now``.
+
+    ``secrets`` are the active ones, newest first; ``now`` is in Unix seconds, ``max_lifetime`` in seconds.
+    Raises a TokenError, and nothing else, for everything that is not a good token.
+    """
+    reading = _Reading(token, secrets, now, max_lifetime)
+    for _name, check in _CHECKS:
+        check(reading)
+    return _proof(reading)
+
+
+def inspect(
+    token: object, secrets: Sequence[SigningSecret], now: float, max_lifetime: float = MAX_LIFETIME_SECONDS
+) -> tuple[tuple[Check, ...], Proof | TokenError]:
+    """Return each check by name and how it went, and the verdict that ``verify`` would give. Raises nothing."""
+    reading = _Reading(token, secrets, now, max_lifetime)
+    checks: list[Check] = []
+    failure: TokenError | None = None
+    for name, check in _CHECKS:
+        if failure is not None:
+            checks.append(Check(name, None, "Not checked: an earlier check failed."))
+            continue
+        try:
+            checks.append(Check(name, True, check(reading)))
+        except TokenError as error:
+            failure = error
+            checks.append(Check(name, False, error.detail))
+    return tuple(checks), failure if failure is not None else _proof(reading)
+
+
+def decode_unverified(token: object) -> tuple[Claims, tuple[Notice, ...]] | None:
+    """Return what ``token`` claims, proving nothing, or None when its payload cannot be read. Raises nothing."""
+    try:
+        segments = _split(token)
+        payload = _decode_object(segments[1], "payload")
+    except Malformed:
+        return None
+    return read_self_claimed(payload, "sub")
+
+
+def _split(token: object) -> tuple[str, str, str]:
+    if not isinstance(token, str):
+        raise Malformed("A user token is text: three base64url parts joined by dots.")
+    if len(token) > MAX_TOKEN_LENGTH:
+        raise Malformed(f"The token has {len(token)} characters; at most {MAX_TOKEN_LENGTH} are read.")
+    shape = _SHAPE.fullmatch(token)
+    if shape is None:
+        raise Malformed("The token is not three base64url parts joined by dots (RFC 7515, section 3.1).")
+    return shape[1], shape[2], shape[3] or ""
+
+
+def _decode_segment(segment: str, name: str) -> bytes:
+    if len(segment) % 4 == 1:
+        raise Malformed(f"The {name} of the token is cut: no base64url text has this length.")
+    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+
+
+def _decode_object(segment: str, name: str) -> dict[str, Any]:
+    try:
+        return parse_object(_decode_segment(segment, name))
+    except Unreadable as error:
+        raise Malformed(f"The {name} of the token is not a strict JSON object: {error.detail}") from None
+
+
+def _check_shape(reading: _Reading) -> str:
+    reading.segments = _split(reading.token)
+    return "Three base64url parts joined by dots."
+
+
+def _check_header(reading: _Reading) -> str:
+    """RFC 8725, sections 3.1 and 3.2: the algorithm is ours to choose, and the token never picks its key."""
+    header = _decode_object(reading.segments[0], "header")
+    if header.get("alg") != "HS256":  # a list or an object compares unequal like any other value
+        raise UnsupportedAlgorithm('The header must say "alg": "HS256", exactly so.')
+    typ = header.get("typ", "JWT")
+    if not isinstance(typ, str) or typ.upper() != "JWT":
+        raise Malformed('The header\'s typ must be "JWT" or absent.')
+    for member in _REFUSED_HEADERS:
+        if member in header:
+            raise Malformed(f"The header holds {member}, which changes how a token is read. Leave it out.")
+    return "HS256, and nothing that changes how the token is read."
+
+
+def _check_signature(reading: _Reading) -> str:
+    header, payload, encoded = reading.segments
+    if len(encoded) != _SIGNATURE_LENGTH:
+        raise Malformed(f"The signature has {len(encoded)} characters; an HS256 signature has {_SIGNATURE_LENGTH}.")
+    signature = _decode_segment(encoded, "signature")
+    # The last character carries two unused bits: without this, four spellings of one signature would pass.
+    if base64.urlsafe_b64encode(signature).rstrip(b"=").decode() != encoded:
+        raise Malformed("The signature's last character has bits set that base64url leaves zero.")
+    signed = f"{header}.{payload}".encode()
+    for secret in reading.secrets:
+        if _HS256.verify(signed, secret.key, signature):
+            reading.secret_id = secret.id
+            return "Signed with an active secret of this organization."
+    raise BadSignature("No active signing secret of this organization made this signature.")
+
+
+def _check_payload(reading: _Reading) -> str:
+    reading.payload = _decode_object(reading.segments[1], "payload")
+    return "A strict JSON object."
+
+
+def _check_expiry(reading: _Reading) -> str:
+    """RFC 7519, section 4.1.4, without the leeway that it allows. Comparisons, because 10**400 has no float."""
+    expires_at = read_numeric_date(reading.payload, "exp")
+    if expires_at is None:
+        raise MissingClaim("exp")
+    if reading.now >= expires_at:
+        seconds_ago = reading.now - expires_at if expires_at > -reading.now else reading.now
+        raise Expired("The token has expired. Sign a new one on every page render.", seconds_ago=seconds_ago)
+    if expires_at > reading.now + reading.max_lifetime:
+        hours = reading.max_lifetime / 3600
+        raise LifetimeTooLong(f"exp lies more than {hours:g} hours ahead. It counts seconds, not milliseconds.")
+    reading.expires_at = float(expires_at)
+    return "Not expired, and not too far ahead."
+
+
+def _check_start(reading: _Reading) -> str:
+    """RFC 7519, sections 4.1.5 and 4.1.6: a minute of skew between two honest clocks, no more."""
+    for claim in ("nbf", "iat"):
+        starts_at = read_numeric_date(reading.payload, claim)
+        if starts_at is not None and starts_at > reading.now + CLOCK_SKEW_SECONDS:
+            is_near = starts_at < reading.now + reading.max_lifetime
+            seconds_ahead = float(starts_at - reading.now) if is_near else reading.max_lifetime
+            raise NotYetValid(f"{claim} lies in the future: check your server's clock.", seconds_ahead=seconds_ahead)
+    return "iat and nbf, where given, are not in the future."
+
+
+def _check_sub(reading: _Reading) -> str:
+    reading.external_id = read_sub(reading.payload)
+    return "sub names the customer."
+
+
+def _check_profile(reading: _Reading) -> str:
+    reading.email, reading.name, reading.notices = read_profile(reading.payload)
+    return "email and name are usable." if not reading.notices else "A bad value was dropped; the token still counts."
+
+
+def _proof(reading: _Reading) -> Proof:
+    claims = Claims(reading.external_id, reading.email, reading.name)
+    return Proof(claims, reading.secret_id, reading.expires_at, reading.notices)
+
+
+_CHECKS: tuple[tuple[str, Callable[[_Reading], str]], ...] = (
+    ("shape", _check_shape),
+    ("header", _check_header),
+    ("signature", _check_signature),
+    ("payload", _check_payload),
+    ("expiry", _check_expiry),
+    ("start", _check_start),
+    ("sub", _check_sub),
+    ("profile", _check_profile),
+)

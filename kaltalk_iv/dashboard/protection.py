@@ -1,0 +1,115 @@
+"""What holds for every page of ours: somebody let in, no form forged, strict headers, and nothing kept in a cache."""
+
+import secrets
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, abort, current_app, g, request
+from flask_wtf.csrf import generate_csrf, validate_csrf
+from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
+from wtforms import ValidationError
+
+from ..state import Viewer, current_state
+
+FORM_BYTES = 64 * 1024
+# A page stays open for a working day. The token is bound to the browser's session, which ends earlier.
+CSRF_SECONDS = 12 * 60 * 60
+PUBLIC = frozenset({"kaltalk_iv_dashboard.asset"})
+FORGED = "This form was not sent from a page that we gave you, or that page has grown too old."
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def protect(blueprint: Blueprint) -> None:
+    """Check the forms of ``blueprint`` and put headers on its answers."""
+    blueprint.before_request(refuse_forged_forms)
+    blueprint.after_request(add_headers)
+    blueprint.context_processor(page_values)
+
+
+def admit_viewer() -> AnyResponse | None:
+    """Ask the application who looks, keep it in ``g``, and refuse with 403 unless it names a Viewer."""
+    if request.endpoint in PUBLIC:
+        return None
+    guard = current_state().guard
+    answer = None if guard is None else guard()
+    if isinstance(answer, AnyResponse):
+        return answer
+    if not isinstance(answer, Viewer):  # whatever else a guard returns opens nothing
+        abort(HTTPStatus.FORBIDDEN)
+    g.kaltalk_iv_viewer = answer
+    return None
+
+
+def viewer() -> Viewer:
+    """Return who looks at this page."""
+    admitted: Viewer = g.kaltalk_iv_viewer
+    return admitted
+
+
+def refuse_forged_forms() -> None:
+    """Answer 400 to an unsafe request without this browser's CSRF token, whatever the application checks itself."""
+    if request.method in _SAFE:
+        return
+    request.max_content_length = FORM_BYTES
+    try:
+        validate_csrf(request.form.get(_csrf_field()), time_limit=CSRF_SECONDS)
+    except ValidationError:
+        abort(HTTPStatus.BAD_REQUEST, FORGED)
+
+
+def add_headers(response: Response) -> Response:
+    """Return ``response`` with a strict policy. Pages hold customers' words: nothing may keep or frame them."""
+    headers = {
+        "Content-Security-Policy": "; ".join(
+            (
+                "default-src 'none'",
+                f"script-src 'nonce-{_nonce()}'",
+                f"style-src 'self' 'nonce-{_nonce()}'",
+                "connect-src 'self'",
+                "img-src 'self' data:",
+                "form-action 'self'",
+                "base-uri 'none'",
+                "frame-ancestors 'none'",
+            )
+        ),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+    response.headers.update(headers)
+    if request.endpoint not in PUBLIC:
+        response.headers["Cache-Control"] = "no-store"
+        response.vary.add("Cookie")
+    return response
+
+
+def page_values() -> dict[str, Any]:
+    """Return what every template of ours may use; nothing is taken from the application's own globals."""
+    return {
+        "csp_nonce": _nonce(),
+        "csrf_input": _csrf_input,
+        "viewer": g.get("kaltalk_iv_viewer"),
+        "has_logout": "kaltalk_iv_login" in current_app.blueprints,
+    }
+
+
+def _csrf_input() -> Markup:
+    return Markup('<input type="hidden" name="{}" value="{}" autocomplete="off">').format(
+        _csrf_field(), generate_csrf()
+    )
+
+
+def _csrf_field() -> str:
+    name: str = current_app.config.get("WTF_CSRF_FIELD_NAME", "csrf_token")
+    return name
+
+
+def _nonce() -> str:
+    if "kaltalk_iv_nonce" not in g:
+        g.kaltalk_iv_nonce = secrets.token_urlsafe(16)
+    nonce: str = g.kaltalk_iv_nonce
+    return nonce

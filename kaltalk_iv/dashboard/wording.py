@@ -1,0 +1,105 @@
+"""What an agent reads about an identity: the shield, the reason in one sentence, the lines of a change, the times."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ..core.errors import Reason
+from ..core.policy import Mode, State, Verdict
+from ..service.inbox import Entry, OpenConversation
+from ..store.messages import MessageRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A reason in two or three words, and in a sentence for somebody who answers customers."""
+
+    short: str
+    sentence: str
+
+
+REASONS = {
+    Reason.MALFORMED: Wording("unreadable token", "A token was sent that cannot be read, so nothing is proven."),
+    Reason.UNSUPPORTED_ALGORITHM: Wording(
+        "unsupported algorithm", "A token was sent that is signed in a way we never accept. Somebody may be trying."
+    ),
+    Reason.BAD_SIGNATURE: Wording(
+        "bad signature",
+        "The token was not signed with your secret: somebody without it, or a deployment that still has an old one.",
+    ),
+    Reason.EXPIRED: Wording("token expired", "The proof had run out when this visitor last wrote, and no fresh one came."),
+    Reason.NOT_YET_VALID: Wording(
+        "token from the future", "The token is dated in the future: the clock of your website's server may be wrong."
+    ),
+    Reason.MISSING_CLAIM: Wording("incomplete token", "The token lacks a value that it must have, such as the id."),
+    Reason.INVALID_CLAIM: Wording("invalid token", "The token holds a value that cannot be used, so nothing is proven."),
+    Reason.LIFETIME_TOO_LONG: Wording(
+        "token valid for too long", "The token would be valid for longer than is safe, so it was not accepted."
+    ),
+    Reason.NO_TOKEN: Wording("no token", "This visitor only says who they are. Your website sent no proof."),
+    Reason.VERIFICATION_OFF: Wording(
+        "verification is off", "Identity verification is off for your organization: nobody is checked."
+    ),
+    Reason.SECRET_REVOKED: Wording(
+        "secret revoked", "The secret that proved this identity was revoked, so the proof counts no more."
+    ),
+}
+
+NO_NAME = {State.ANONYMOUS: "Anonymous visitor", State.UNVERIFIED: "Unknown visitor", State.VERIFIED: "Customer"}
+FIELD_LABELS = {"external_id": "Customer id", "email": "E-mail", "name": "Name"}
+
+
+def title(entry: Entry) -> str:
+    """Return the name that heads a conversation."""
+    return entry.title or NO_NAME[entry.verdict.state]
+
+
+def shield(verdict: Verdict) -> str | None:
+    """Return ``verified``, ``unverified``, or None where no shield is drawn: mode off, and anonymous visitors."""
+    if verdict.state is State.ANONYMOUS or verdict.reason is Reason.VERIFICATION_OFF:
+        return None
+    return "verified" if verdict.state is State.VERIFIED else "unverified"
+
+
+def why_no_shield(mode: Mode, verdict: Verdict) -> str:
+    """Return the muted line that stands in place of a shield."""
+    if mode is Mode.OFF:
+        return REASONS[Reason.VERIFICATION_OFF].sentence
+    if verdict.state is State.ANONYMOUS:
+        return "This visitor has not said who they are."
+    return "This visitor wrote while identity verification was off: nobody was checked."
+
+
+def short(reason: str) -> str:
+    """Return a stored reason in two or three words."""
+    return REASONS[Reason(reason)].short
+
+
+def event(line: MessageRecord) -> str:
+    """Return the line that says how the identity changed at this place. An event's text is the state before it."""
+    if line.state == State.VERIFIED:
+        return "Identity verified from here"
+    if line.state == State.ANONYMOUS:
+        return "No identity claimed from here"
+    reason = "" if line.reason is None else f": {short(line.reason)}"
+    if line.text == State.VERIFIED:
+        return f"Identity lost here{reason}"
+    return f"Identity claimed without proof from here{reason}"
+
+
+def reach(opened: OpenConversation) -> str:
+    """Return who will be able to read a reply that is sent now."""
+    if opened.entry.verdict.state is not State.VERIFIED:
+        return "Your reply is shown in this visit only, to whoever is writing here."
+    if opened.proof_ended:
+        return "The proof has ended. Your reply waits until this customer proves again who they are."
+    return "Only this customer can read your reply, and only while their identity is proven."
+
+
+def machine_time(seconds: float) -> str:
+    """Return the moment for ``<time datetime>``: UTC, to the second."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def human_time(seconds: float) -> str:
+    """Return the moment in words, in UTC, for a page whose script has not put it into the reader's time zone."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y, %H:%M UTC")

@@ -1,0 +1,48 @@
+"""The extension: one call sets up the widget's API, the dashboard and the command line on an application."""
+
+import time
+from collections.abc import Callable
+
+from flask import Flask
+
+from .api import create_api
+from .cli import commands
+from .config import read_settings
+from .dashboard import create_dashboard
+from .state import Database, Guard, State, install
+
+
+class KalTalkIV:
+    """Identity verification for the KalTalk widget, on one Flask application or on several."""
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        *,
+        db: Database,
+        guard: Guard | None = None,
+        url_prefix: str = "/kaltalk",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """``db`` is anything with a ``.session``, such as Flask-SQLAlchemy's object.
+
+        ``guard`` says who looks at the dashboard; without one it answers 403 to everybody. ``url_prefix`` is where the
+        blueprints are mounted; ``clock`` returns Unix seconds.
+        """
+        self._db = db
+        self._guard = guard
+        self._url_prefix = url_prefix
+        self._clock = clock
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Set up ``app``. Raises RuntimeError with the mend when its configuration lacks something."""
+        install(app, State(read_settings(app.config), self._db, self._guard, self._clock))
+        api = create_api()
+        csrf = app.extensions.get("csrf")
+        if csrf is not None:
+            csrf.exempt(api)  # widgets send no cookies; the dashboard checks its own forms
+        app.register_blueprint(api, url_prefix=self._url_prefix)
+        app.register_blueprint(create_dashboard(), url_prefix=self._url_prefix)
+        app.cli.add_command(commands)

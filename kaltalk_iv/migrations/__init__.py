@@ -1,0 +1,37 @@
+"""Schema changes, shipped with the package: an application upgrades our tables without knowing about Alembic."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+
+VERSION_TABLE = "kaltalk_iv_alembic_version"
+
+
+def upgrade(engine: sa.Engine, revision: str = "head") -> None:
+    """Bring our tables up to ``revision``. What they hold stays; the application's own tables are not looked at."""
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), revision)
+
+
+def downgrade(engine: sa.Engine, revision: str) -> None:
+    """Take our tables back to ``revision``; ``base`` drops them all."""
+    with engine.begin() as connection:
+        command.downgrade(_config(connection), revision)
+
+
+def current_revision(engine: sa.Engine) -> str | None:
+    """Return the revision that our tables are at, or None when they are not there."""
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        return context.get_current_revision()
+
+
+def _config(connection: sa.Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config

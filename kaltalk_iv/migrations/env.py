@@ -1,0 +1,29 @@
+"""Alembic's entry: runs the migrations on the connection that ``upgrade`` hands over, touching our tables alone."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import context
+
+from kaltalk_iv.migrations import VERSION_TABLE
+from kaltalk_iv.models import PREFIX, Base
+
+_MIGRATION_LOCK = 0x6B74_6976  # "ktiv": two processes that upgrade at once take turns
+
+
+def _is_ours(name: str | None, kind: str, _parents: Any) -> bool:
+    return kind != "table" or (name or "").startswith(PREFIX)
+
+
+connection: sa.Connection = context.config.attributes["connection"]
+if connection.dialect.name == "postgresql":
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+context.configure(
+    connection=connection,
+    target_metadata=Base.metadata,
+    version_table=VERSION_TABLE,
+    include_name=_is_ours,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,276 @@
+"""The first tables"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Apply."""
+    op.create_table(
+        "kaltalk_iv_ended_sessions",
+        sa.Column("organization_id", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_kaltalk_iv_ended_sessions")),
+    )
+    op.create_index(
+        "ix_kaltalk_iv_ended_sessions_expiry",
+        "kaltalk_iv_ended_sessions",
+        ["organization_id", "expires_at"],
+        unique=False,
+    )
+    op.create_table(
+        "kaltalk_iv_organizations",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("plan", sa.String(length=16), nullable=False),
+        sa.Column("mode", sa.String(length=16), nullable=False),
+        sa.Column("origins", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_kaltalk_iv_organizations")),
+    )
+    op.create_table(
+        "kaltalk_iv_agents",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("organization_id", sa.String(length=64), nullable=False),
+        sa.Column("login", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["kaltalk_iv_organizations.id"],
+            name=op.f("fk_kaltalk_iv_agents_kaltalk_iv_organizations"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_kaltalk_iv_agents")),
+        sa.UniqueConstraint("login", name="uq_kaltalk_iv_agents_login"),
+    )
+    op.create_table(
+        "kaltalk_iv_audit_events",
+        sa.Column("organization_id", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("action", sa.String(length=64), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["kaltalk_iv_organizations.id"],
+            name=op.f("fk_kaltalk_iv_audit_events_kaltalk_iv_organizations"),
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_kaltalk_iv_audit_events")),
+    )
+    op.create_index(
+        "ix_kaltalk_iv_audit_events_newest",
+        "kaltalk_iv_audit_events",
+        ["organization_id", "created_at", "id"],
+        unique=False,
+    )
+    op.create_table(
+        "kaltalk_iv_customers",
+        sa.Column("organization_id", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=True),
+        sa.Column("external_id_proven", sa.Boolean(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=True),
+        sa.Column("email_key", sa.Text(), nullable=True),
+        sa.Column("email_proven", sa.Boolean(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("name_proven", sa.Boolean(), nullable=False),
+        sa.Column("verified", sa.Boolean(), nullable=False),
+        sa.Column("verified_secret_id", sa.String(length=64), nullable=True),
+        sa.Column("first_verified_at", sa.Double(), nullable=True),
+        sa.Column("last_verified_at", sa.Double(), nullable=True),
+        sa.Column("downgraded_at", sa.Double(), nullable=True),
+        sa.Column("downgraded_reason", sa.String(length=32), nullable=True),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("last_seen_at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["kaltalk_iv_organizations.id"],
+            name=op.f("fk_kaltalk_iv_customers_kaltalk_iv_organizations"),
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_kaltalk_iv_customers")),
+        sa.UniqueConstraint("organization_id", "external_id", name="uq_kaltalk_iv_customers_external_id"),
+    )
+    op.create_index(
+        "ix_kaltalk_iv_customers_email",
+        "kaltalk_iv_customers",
+        ["organization_id", "email_key", "last_seen_at"],
+        unique=False,
+    )
+    op.create_index(
+        "uq_kaltalk_iv_customers_email_only",
+        "kaltalk_iv_customers",
+        ["organization_id", "email_key"],
+        unique=True,
+        sqlite_where=sa.text("external_id IS NULL"),
+        postgresql_where=sa.text("external_id IS NULL"),
+    )
+    op.create_table(
+        "kaltalk_iv_secrets",
+        sa.Column("organization_id", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.String(length=8), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("expires_at", sa.Double(), nullable=True),
+        sa.Column("revoked_at", sa.Double(), nullable=True),
+        sa.Column("last_verified_at", sa.Double(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["kaltalk_iv_organizations.id"],
+            name=op.f("fk_kaltalk_iv_secrets_kaltalk_iv_organizations"),
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_kaltalk_iv_secrets")),
+    )
+    op.create_index(
+        "uq_kaltalk_iv_secrets_current",
+        "kaltalk_iv_secrets",
+        ["organization_id"],
+        unique=True,
+        sqlite_where=sa.text("expires_at IS NULL AND revoked_at IS NULL"),
+        postgresql_where=sa.text("expires_at IS NULL AND revoked_at IS NULL"),
+    )
+    op.create_table(
+        "kaltalk_iv_agent_sessions",
+        sa.Column("id_hash", sa.String(length=64), nullable=False),
+        sa.Column("agent_id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("expires_at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["agent_id"],
+            ["kaltalk_iv_agents.id"],
+            name=op.f("fk_kaltalk_iv_agent_sessions_kaltalk_iv_agents"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id_hash", name=op.f("pk_kaltalk_iv_agent_sessions")),
+    )
+    op.create_index("ix_kaltalk_iv_agent_sessions_agent", "kaltalk_iv_agent_sessions", ["agent_id"], unique=False)
+    op.create_table(
+        "kaltalk_iv_conversations",
+        sa.Column("organization_id", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("customer_id", sa.String(length=64), nullable=True),
+        sa.Column("session_id", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.String(length=32), nullable=True),
+        sa.Column("secret_id", sa.String(length=64), nullable=True),
+        sa.Column("state_since", sa.Double(), nullable=False),
+        sa.Column("proven_until", sa.Double(), nullable=True),
+        sa.Column("first_proven_at", sa.Double(), nullable=True),
+        sa.Column("claimed_external_id", sa.Text(), nullable=True),
+        sa.Column("claimed_email", sa.Text(), nullable=True),
+        sa.Column("claimed_name", sa.Text(), nullable=True),
+        sa.Column("message_count", sa.BigInteger(), nullable=False),
+        sa.Column("unread_count", sa.BigInteger(), nullable=False),
+        sa.Column("last_message_at", sa.Double(), nullable=False),
+        sa.Column("last_message", sa.Text(), nullable=False),
+        sa.Column("last_author", sa.String(length=16), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "customer_id"],
+            ["kaltalk_iv_customers.organization_id", "kaltalk_iv_customers.id"],
+            name=op.f("fk_kaltalk_iv_conversations_kaltalk_iv_customers"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["kaltalk_iv_organizations.id"],
+            name=op.f("fk_kaltalk_iv_conversations_kaltalk_iv_organizations"),
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_kaltalk_iv_conversations")),
+    )
+    op.create_index(
+        "ix_kaltalk_iv_conversations_customer",
+        "kaltalk_iv_conversations",
+        ["organization_id", "customer_id", "last_message_at"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_kaltalk_iv_conversations_newest",
+        "kaltalk_iv_conversations",
+        ["organization_id", "last_message_at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_kaltalk_iv_conversations_session",
+        "kaltalk_iv_conversations",
+        ["organization_id", "session_id"],
+        unique=False,
+    )
+    op.create_table(
+        "kaltalk_iv_messages",
+        sa.Column("organization_id", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("conversation_id", sa.String(length=64), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("author", sa.String(length=16), nullable=False),
+        sa.Column("author_name", sa.Text(), nullable=True),
+        sa.Column("session_id", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.String(length=32), nullable=True),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("client_message_id", sa.String(length=64), nullable=True),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "conversation_id"],
+            ["kaltalk_iv_conversations.organization_id", "kaltalk_iv_conversations.id"],
+            name=op.f("fk_kaltalk_iv_messages_kaltalk_iv_conversations"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["kaltalk_iv_organizations.id"],
+            name=op.f("fk_kaltalk_iv_messages_kaltalk_iv_organizations"),
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_kaltalk_iv_messages")),
+        sa.UniqueConstraint("organization_id", "conversation_id", "position", name="uq_kaltalk_iv_messages_position"),
+        sa.UniqueConstraint(
+            "organization_id", "session_id", "client_message_id", name="uq_kaltalk_iv_messages_client_message_id"
+        ),
+    )
+    op.create_index(
+        "ix_kaltalk_iv_messages_session",
+        "kaltalk_iv_messages",
+        ["organization_id", "session_id", "created_at"],
+        unique=False,
+    )
+
+
+def downgrade() -> None:
+    """Take back."""
+    op.drop_index("ix_kaltalk_iv_messages_session", table_name="kaltalk_iv_messages")
+    op.drop_table("kaltalk_iv_messages")
+    op.drop_index("ix_kaltalk_iv_conversations_session", table_name="kaltalk_iv_conversations")
+    op.drop_index("ix_kaltalk_iv_conversations_newest", table_name="kaltalk_iv_conversations")
+    op.drop_index("ix_kaltalk_iv_conversations_customer", table_name="kaltalk_iv_conversations")
+    op.drop_table("kaltalk_iv_conversations")
+    op.drop_index("ix_kaltalk_iv_agent_sessions_agent", table_name="kaltalk_iv_agent_sessions")
+    op.drop_table("kaltalk_iv_agent_sessions")
+    op.drop_index(
+        "uq_kaltalk_iv_secrets_current",
+        table_name="kaltalk_iv_secrets",
+        sqlite_where=sa.text("expires_at IS NULL AND revoked_at IS NULL"),
+        postgresql_where=sa.text("expires_at IS NULL AND revoked_at IS NULL"),
+    )
+    op.drop_table("kaltalk_iv_secrets")
+    op.drop_index(
+        "uq_kaltalk_iv_customers_email_only",
+        table_name="kaltalk_iv_customers",
+        sqlite_where=sa.text("external_id IS NULL"),
+        postgresql_where=sa.text("external_id IS NULL"),
+    )
+    op.drop_index("ix_kaltalk_iv_customers_email", table_name="kaltalk_iv_customers")
+    op.drop_table("kaltalk_iv_customers")
+    op.drop_index("ix_kaltalk_iv_audit_events_newest", table_name="kaltalk_iv_audit_events")
+    op.drop_table("kaltalk_iv_audit_events")
+    op.drop_table("kaltalk_iv_agents")
+    op.drop_table("kaltalk_iv_organizations")
+    op.drop_index("ix_kaltalk_iv_ended_sessions_expiry", table_name="kaltalk_iv_ended_sessions")
+    op.drop_table("kaltalk_iv_ended_sessions")

@@ -1,0 +1,46 @@
+"""KalTalk on its own: an application with its own database and its own login. ``flask --app kaltalk_iv.server run``."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+
+from .dashboard.login import create_login, session_guard
+from .extension import KalTalkIV
+from .store.database import normalise_url, prepare_engine
+
+_MAKE_A_SECRET_KEY = "python -c 'import secrets; print(secrets.token_urlsafe(32))'"  # noqa: S105 - a command
+_FROM_ENVIRONMENT = {
+    "SQLALCHEMY_DATABASE_URI": "KALTALK_DATABASE_URL",
+    "SECRET_KEY": "KALTALK_SECRET_KEY",
+    "KALTALK_IV_ENCRYPTION_KEYS": "KALTALK_IV_ENCRYPTION_KEYS",
+}
+
+
+def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], float] = time.time) -> Flask:
+    """Return the KalTalk application. ``config`` wins over the environment; ``clock`` returns Unix seconds.
+
+    Raises RuntimeError with the mend when something it needs is missing: nothing has a default secret.
+    """
+    app = Flask("kaltalk_iv", static_folder=None)
+    app.config.update(
+        {name: os.environ[variable] for name, variable in _FROM_ENVIRONMENT.items() if os.environ.get(variable)},
+        SESSION_COOKIE_NAME="kaltalk_session",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+    )
+    app.config.update(config or {})
+    if not app.config.get("SECRET_KEY"):
+        raise RuntimeError(f"KALTALK_SECRET_KEY is not set. Make one with: {_MAKE_A_SECRET_KEY}")
+    if not app.config.get("SQLALCHEMY_DATABASE_URI"):
+        raise RuntimeError("KALTALK_DATABASE_URL is not set. Try sqlite:///kaltalk.sqlite3 or a postgresql:// address.")
+    app.config["SQLALCHEMY_DATABASE_URI"] = normalise_url(app.config["SQLALCHEMY_DATABASE_URI"])
+    db = SQLAlchemy(app)
+    with app.app_context():
+        prepare_engine(db.engine)
+    KalTalkIV(app, db=db, guard=session_guard, url_prefix="", clock=clock)
+    app.register_blueprint(create_login())
+    return app

@@ -1,0 +1,98 @@
+"""Agents of KalTalk's own face: make one, log in, say who an open login belongs to, log out."""
+
+import hashlib
+import re
+import secrets
+from typing import TypeGuard
+
+from sqlalchemy.orm import Session
+
+from ..core.claims import parse_name
+from ..core.errors import Conflict, InvalidClaim, UnknownOrganization, Unreadable
+from ..store import agents, organizations
+from ..store.agents import AgentRecord
+from . import passwords
+
+LOGIN_LIFETIME_SECONDS = 12 * 60 * 60
+ROLES = ("agent", "admin")
+
+_LOGIN = re.compile(r"[a-z0-9._@+-]{1,64}")
+_TOKEN_BYTES = 32
+_MAX_TOKEN = 64
+
+
+def create_agent(
+    session: Session, organization_id: str, login: str, name: str, role: str, password: str, now: float
+) -> AgentRecord:
+    """Return a new agent of the organization. Logins do not tell upper from lower case.
+
+    Raises UnknownOrganization, Conflict when the login is taken, or Unreadable with what to mend.
+    """
+    login = login.strip().lower()
+    if _LOGIN.fullmatch(login) is None:
+        raise Unreadable("A login is 1 to 64 letters, digits or . _ @ + - characters.")
+    if role not in ROLES:
+        raise Unreadable(f"A role is one of: {', '.join(ROLES)}.")
+    try:
+        name = parse_name(name)
+    except InvalidClaim as error:
+        raise Unreadable(error.detail) from None
+    _check_length(password)
+    if organizations.get_organization(session, organization_id) is None:
+        raise UnknownOrganization
+    if agents.find_agent(session, login) is not None:
+        raise Conflict(f"There is an agent {login} already.")
+    stored = passwords.hash_password(password)
+    return agents.add_agent(
+        session, organization_id, login=login, name=name, role=role, password_hash=stored, now=now
+    )
+
+
+def set_password(session: Session, login: str, password: str) -> bool:
+    """Give an agent another password and end their open logins; False when nobody has this login. Raises Unreadable."""
+    _check_length(password)
+    agent = agents.find_agent(session, login.strip().lower())
+    if agent is None:
+        return False
+    agents.change_password_hash(session, agent.id, passwords.hash_password(password))
+    return True
+
+
+def log_in(session: Session, login: str, password: str, now: float) -> str | None:
+    """Return the token of a new open login, which lasts 12 hours; None when login and password do not fit.
+
+    An unknown login costs as much time as a wrong password: neither tells who has an account.
+    """
+    login = login.strip().lower()
+    agent = agents.find_agent(session, login) if _LOGIN.fullmatch(login) else None
+    stored = passwords.NOBODY if agent is None else agent.password_hash
+    matches = passwords.is_password(stored, password[: passwords.MAX_LENGTH + 1])
+    if agent is None or not matches:
+        return None
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    agents.add_login(session, _hash(token), agent.id, now, now + LOGIN_LIFETIME_SECONDS)
+    return token
+
+
+def agent_for(session: Session, token: object, now: float) -> AgentRecord | None:
+    """Return the agent whose open login ``token`` is, or None: unknown, over, logged out, or the agent removed."""
+    return agents.find_logged_in(session, _hash(token), now) if _is_token(token) else None
+
+
+def log_out(session: Session, token: object) -> None:
+    """End an open login on the server, so that a kept copy of its cookie opens nothing."""
+    if _is_token(token):
+        agents.end_login(session, _hash(token))
+
+
+def _is_token(token: object) -> TypeGuard[str]:
+    return isinstance(token, str) and 0 < len(token) <= _MAX_TOKEN and token.isascii()
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _check_length(password: str) -> None:
+    if not passwords.MIN_LENGTH <= len(password) <= passwords.MAX_LENGTH:
+        raise Unreadable(f"A password has {passwords.MIN_LENGTH} to {passwords.MAX_LENGTH} characters.")

@@ -1,0 +1,153 @@
+"""What a widget does with its session: send a message, read its thread, end it."""
+
+import re
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from ..config import Settings
+from ..core import origins
+from ..core.errors import IdentityRefused, OriginNotAllowed, SessionEnded, SessionInvalid, Unreadable
+from ..core.policy import Mode, State, Verdict, verdict_now
+from ..core.sessions import WidgetSession, unseal
+from ..store import conversations, messages, organizations, sessions
+from ..store.messages import MessageRecord
+from ..store.organizations import SessionRecords
+
+PAGE_LENGTH = 100
+
+_CURSOR = re.compile(r"(con_[0-9a-f]{24})\.([0-9]{1,15})")
+START = "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A widget session and what it is worth at this moment."""
+
+    session: WidgetSession
+    verdict: Verdict
+
+    @property
+    def is_verified(self) -> bool:
+        """True while its proof stands."""
+        return self.verdict.state is State.VERIFIED
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """The lines that a visitor may read, and the cursor to ask for what comes after them."""
+
+    messages: tuple[MessageRecord, ...]
+    cursor: str
+    verdict: Verdict
+
+
+def enter(session: Session, settings: Settings, token: object, origin: str | None, now: float) -> Visitor:
+    """Return the visitor whose session ``token`` is, as the organization's mode and secrets have it now.
+
+    Raises SessionInvalid, SessionExpired, SessionEnded, OriginNotAllowed, or IdentityRefused when the mode has become
+    ``required`` and the session proves nothing (any more).
+    """
+    widget_session, records = _admit(session, settings, token, origin, now)
+    if records.ended:
+        raise SessionEnded("This widget session was ended. Identify again.")
+    mode = records.organization.effective_mode
+    verdict = verdict_now(
+        widget_session.verdict,
+        mode,
+        proven_until=widget_session.proven_until,
+        secret_revoked=records.secret_revoked,
+        now=now,
+    )
+    if mode is Mode.REQUIRED and verdict.state is State.UNVERIFIED and verdict.reason is not None:
+        raise IdentityRefused(verdict.reason)
+    return Visitor(widget_session, verdict)
+
+
+def send_message(
+    session: Session, visitor: Visitor, text: str, client_message_id: str, now: float
+) -> tuple[MessageRecord, str]:
+    """Return the stored message and the cursor after it; sent again under the same id, it is stored once."""
+    speaker = visitor.session
+    sent = messages.find_sent(session, speaker, client_message_id)
+    if sent is not None:
+        return sent[1], _cursor(sent[0], sent[1].position)
+    thread = conversations.thread_of(session, speaker, is_verified=visitor.is_verified)
+    if thread is None:
+        thread = conversations.start_thread(session, speaker, visitor.verdict, now)
+    if thread.message_count and thread.verdict != visitor.verdict:
+        messages.append(
+            session,
+            speaker.organization_id,
+            thread.id,
+            author="event",
+            session_id=speaker.id,
+            verdict=visitor.verdict,
+            text=thread.state,
+            now=now,
+        )
+    conversations.change_speaker(session, thread, speaker, visitor.verdict, now)
+    message = messages.append(
+        session,
+        speaker.organization_id,
+        thread.id,
+        author="visitor",
+        session_id=speaker.id,
+        verdict=visitor.verdict,
+        text=text,
+        now=now,
+        client_message_id=client_message_id,
+    )
+    return message, _cursor(thread.id, message.position)
+
+
+def read_thread(session: Session, visitor: Visitor, after: str) -> Thread:
+    """Return what the visitor may read after the cursor ``after``. Raises Unreadable for a cursor that is none."""
+    known_thread, position = _parse_cursor(after)
+    thread = conversations.thread_of(session, visitor.session, is_verified=visitor.is_verified)
+    if thread is None:
+        return Thread((), START, visitor.verdict)
+    lines = messages.visible_messages(
+        session,
+        visitor.session,
+        thread.id,
+        is_verified=visitor.is_verified,
+        after=position if known_thread == thread.id else 0,
+        limit=PAGE_LENGTH,
+    )
+    read_up_to = lines[-1].position if lines else position if known_thread == thread.id else 0
+    return Thread(tuple(lines), _cursor(thread.id, read_up_to), visitor.verdict)
+
+
+def end_session(session: Session, settings: Settings, token: object, origin: str | None, now: float) -> None:
+    """End the session ``token`` and every other one of the same visit; ended twice is ended.
+
+    Raises SessionInvalid, SessionExpired or OriginNotAllowed. Any mode lets a visitor leave.
+    """
+    visitor, _records = _admit(session, settings, token, origin, now)
+    sessions.end_session(session, visitor.organization_id, visitor.id, now, now + settings.session_lifetime)
+
+
+def _admit(
+    session: Session, settings: Settings, token: object, origin: str | None, now: float
+) -> tuple[WidgetSession, SessionRecords]:
+    visitor = unseal(token, settings.session_keys, now)
+    records = organizations.load_for_session(session, visitor.organization_id, visitor.secret_id, visitor.id)
+    if records is None:
+        raise SessionInvalid("The organization of this widget session is gone.")
+    if not origins.is_allowed(origin, records.organization.origins):
+        raise OriginNotAllowed
+    return visitor, records
+
+
+def _cursor(conversation_id: str, position: int) -> str:
+    return f"{conversation_id}.{position}"
+
+
+def _parse_cursor(text: str) -> tuple[str | None, int]:
+    if text == START:
+        return None, 0
+    shape = _CURSOR.fullmatch(text)
+    if shape is None:
+        raise Unreadable("after must be a cursor that an earlier answer gave.")
+    return shape[1], int(shape[2])

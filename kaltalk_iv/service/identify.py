@@ -1,0 +1,152 @@
+"""The identify: what a page says of its visitor, weighed, written down, and answered with a widget session."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from ..config import Settings
+from ..core import keyring, origins, tokens
+from ..core.claims import Claims, Notice, read_self_claimed
+from ..core.errors import (
+    IdentityRefused,
+    OriginNotAllowed,
+    SessionExpired,
+    SessionInvalid,
+    TokenError,
+    UnknownOrganization,
+)
+from ..core.keyring import SigningSecret
+from ..core.policy import Decision, FailedToken, Mode, NoToken, Token, UncheckedToken, Verdict, decide
+from ..core.sessions import WidgetSession, seal, unseal
+from ..store import conversations, organizations, sessions
+from ..store.database import new_id
+from ..store.organizations import IdentifyRecords, SecretRecord
+from .binding import bind
+
+STAMP_SECRET_EVERY_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifyRequest:
+    """What the page sent. ``has_token`` is true for any ``userJwt`` at all, null too: null proves nothing."""
+
+    has_token: bool
+    user_jwt: object = field(repr=False)
+    plain: Claims
+    session: object = field(repr=False)
+    origin: str | None
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """The answer: the session's verdict, the claims that this very request brought or proved, and the session."""
+
+    session: WidgetSession
+    token: str = field(repr=False)
+    notices: tuple[Notice, ...]
+
+
+def read_request(body: dict[str, Any], origin: str | None) -> IdentifyRequest:
+    """Return the request that a JSON ``body`` is. Unusable plain fields are dropped with a warning."""
+    plain, notices = read_self_claimed(body, "externalId")
+    return IdentifyRequest("userJwt" in body, body.get("userJwt"), plain, body.get("session"), origin, notices)
+
+
+def identify(
+    session: Session, settings: Settings, organization_id: str, request: IdentifyRequest, now: float
+) -> Identified:
+    """Return a widget session for whoever ``request`` proves or claims to be.
+
+    Raises UnknownOrganization, OriginNotAllowed, IdentityRefused (mode ``required``) or SecretUnavailable.
+    """
+    decoded = tokens.decode_unverified(request.user_jwt) if request.has_token else None
+    claimed = request.plain if decoded is None else decoded[0].filled_up_from(request.plain)
+    records = organizations.load_for_identify(session, organization_id, claimed.external_id, now)
+    if records is None:
+        raise UnknownOrganization
+    if not origins.is_allowed(request.origin, records.organization.origins):
+        raise OriginNotAllowed
+    token, notices = _weigh(settings, records, request, decoded, now)
+    decision = decide(records.organization.effective_mode, token, request.plain)
+    if decision.refused and decision.reason is not None:
+        raise IdentityRefused(decision.reason)
+    _stamp_secret(session, records, decision, now)
+    customer_id = bind(session, organization_id, decision, records.customer, now)
+    prior = _prior_session(session, settings, organization_id, request, now)
+    goes_on = prior is not None and prior.is_continued_by(decision.state, decision.claims)
+    visitor = WidgetSession(
+        id=prior.id if prior is not None and goes_on else new_id("ses"),
+        organization_id=organization_id,
+        customer_id=customer_id,
+        verdict=Verdict(decision.state, decision.reason),
+        claims=decision.claims,
+        secret_id=None if decision.proof is None else decision.proof.secret_id,
+        proven_until=None if decision.proof is None else decision.proof.expires_at,
+        expires_at=now + settings.session_lifetime,
+    )
+    if prior is not None and goes_on and prior.customer_id is None and customer_id is not None:
+        conversations.link_to_customer(session, visitor)
+    text = seal(visitor, settings.session_keys[0])
+    return Identified(visitor, text, request.notices + notices + decision.notices)
+
+
+def _weigh(
+    settings: Settings,
+    records: IdentifyRecords,
+    request: IdentifyRequest,
+    decoded: tuple[Claims, tuple[Notice, ...]] | None,
+    now: float,
+) -> tuple[Token, tuple[Notice, ...]]:
+    """Return what the token of the request is worth in the organization's mode, and the notes that come with it."""
+    if not request.has_token:
+        return NoToken(), ()
+    claims, notices = (None, ()) if decoded is None else decoded
+    if records.organization.effective_mode is Mode.OFF:
+        return UncheckedToken(claims), notices
+    try:
+        secrets = open_secrets(settings, records.organization.id, records.secrets, now)
+        return tokens.verify(request.user_jwt, secrets, now, settings.max_token_lifetime), ()
+    except TokenError as error:
+        return FailedToken(error.reason, claims), notices
+
+
+def open_secrets(
+    settings: Settings, organization_id: str, stored: tuple[SecretRecord, ...], now: float
+) -> tuple[SigningSecret, ...]:
+    """Return the active secrets, opened, newest first. Raises SecretUnavailable when one does not open."""
+    opened = (
+        SigningSecret(
+            secret.id,
+            settings.vault.open(secret.sealed, organization_id, secret.id).encode(),
+            secret.created_at,
+            secret.expires_at,
+            secret.revoked_at,
+        )
+        for secret in stored
+    )
+    return keyring.active(opened, now)
+
+
+def _stamp_secret(session: Session, records: IdentifyRecords, decision: Decision, now: float) -> None:
+    if decision.proof is None:
+        return
+    for secret in records.secrets:
+        is_it = secret.id == decision.proof.secret_id
+        if is_it and now - (secret.last_verified_at or 0) >= STAMP_SECRET_EVERY_SECONDS:
+            organizations.stamp_secret(session, records.organization.id, secret.id, now)
+
+
+def _prior_session(
+    session: Session, settings: Settings, organization_id: str, request: IdentifyRequest, now: float
+) -> WidgetSession | None:
+    """Return the live session that the page had before, or None: a dead one is no reason to refuse an identify."""
+    if request.session is None:
+        return None
+    try:
+        prior = unseal(request.session, settings.session_keys, now)
+    except (SessionInvalid, SessionExpired):
+        return None
+    is_ours = prior.organization_id == organization_id
+    return prior if is_ours and not sessions.is_ended(session, organization_id, prior.id) else None

@@ -1,0 +1,189 @@
+"""What an agent does: look through the conversations, open one, reply. Shields are weighed at the moment of looking."""
+
+import math
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from ..core.claims import email_key
+from ..core.errors import Conflict, NotFound, UnknownOrganization
+from ..core.policy import Mode, State, Verdict, verdict_now
+from ..store import customers, messages, organizations
+from ..store import inbox as rows
+from ..store.conversations import ConversationRecord
+from ..store.customers import CustomerRecord
+from ..store.inbox import InboxRow
+from ..store.messages import MessageRecord
+from ..store.organizations import OrganizationRecord
+
+LIST_LENGTH = 50
+OTHERS_LENGTH = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A conversation with what its identity is worth now. ``title`` is None when nobody is named."""
+
+    conversation: ConversationRecord
+    verdict: Verdict
+    title: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A value of the customer: proven by a token or claimed, and what this conversation claimed instead, if anything.
+
+    ``name`` is external_id, email or name. ``value`` is None when nobody gave one.
+    """
+
+    name: str
+    value: str | None
+    is_proven: bool
+    claimed_here: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A customer's record, with what became of its proof. Nothing on it is proven once ``proof_revoked``."""
+
+    customer: CustomerRecord
+    is_verified: bool
+    proof_revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConversation:
+    """All that an agent sees of one conversation. ``proof_ended``: what was said is proven, a reply waits for proof."""
+
+    entry: Entry
+    mode: Mode
+    lines: tuple[MessageRecord, ...]
+    record: Record | None
+    fields: tuple[Field, ...]
+    others: tuple[Entry, ...]
+    proof_ended: bool
+
+
+def list_conversations(session: Session, organization_id: str, now: float) -> list[Entry]:
+    """Return the 50 newest conversations. Raises UnknownOrganization."""
+    mode = _organization(session, organization_id).effective_mode
+    return [_entry(row, mode, now) for row in rows.inbox(session, organization_id, LIST_LENGTH)]
+
+
+def open_conversation(session: Session, organization_id: str, conversation_id: str, now: float) -> OpenConversation:
+    """Return the conversation and note that it was read.
+
+    Raises UnknownOrganization, or NotFound: another organization's answers like one that is not there.
+    """
+    mode = _organization(session, organization_id).effective_mode
+    row = _row(session, organization_id, conversation_id)
+    if row.conversation.unread_count:
+        rows.mark_read(session, organization_id, conversation_id)
+    entry = _entry(row, mode, now)
+    record = _record(session, organization_id, row.conversation.customer_id)
+    others = [] if record is None else _others(session, organization_id, record.customer.id, conversation_id)
+    proven_until = row.conversation.proven_until
+    return OpenConversation(
+        entry=entry,
+        mode=mode,
+        lines=tuple(messages.all_messages(session, organization_id, conversation_id)),
+        record=record,
+        fields=_fields(entry, record),
+        others=tuple(_entry(other, mode, now) for other in others),
+        proof_ended=entry.verdict.state is State.VERIFIED and (proven_until is None or now >= proven_until),
+    )
+
+
+def reply(
+    session: Session,
+    organization_id: str,
+    conversation_id: str,
+    *,
+    author_name: str,
+    text: str,
+    client_message_id: str,
+    seen_state: str,
+    now: float,
+) -> None:
+    """Add an agent's reply; sent again under the same id, it is stored once.
+
+    ``seen_state`` is the identity state that the agent had on the screen. Raises UnknownOrganization, NotFound, or
+    Conflict when the identity was lost meanwhile (words meant for a proven customer must not go to somebody else), or
+    when other words were sent under this id.
+    """
+    mode = _organization(session, organization_id).effective_mode
+    row = _row(session, organization_id, conversation_id)
+    for line in messages.all_messages(session, organization_id, conversation_id):
+        if line.author == "agent" and line.client_message_id == client_message_id:
+            if line.text == text:
+                return
+            raise Conflict("A reply with other words was sent from this form already. Send again to add this one.")
+    verdict = _entry(row, mode, now).verdict
+    if seen_state == State.VERIFIED and verdict.state is not State.VERIFIED:
+        raise Conflict("The identity was lost while you wrote. Nothing was sent: read your reply again first.")
+    messages.append(
+        session,
+        organization_id,
+        conversation_id,
+        author="agent",
+        session_id=row.conversation.session_id,
+        verdict=verdict,
+        text=text,
+        now=now,
+        author_name=author_name,
+        client_message_id=client_message_id,
+    )
+
+
+def _organization(session: Session, organization_id: str) -> OrganizationRecord:
+    organization = organizations.get_organization(session, organization_id)
+    if organization is None:
+        raise UnknownOrganization
+    return organization
+
+
+def _row(session: Session, organization_id: str, conversation_id: str) -> InboxRow:
+    row = rows.get_inbox_row(session, organization_id, conversation_id)
+    if row is None:
+        raise NotFound("conversation")
+    return row
+
+
+def _others(session: Session, organization_id: str, customer_id: str, conversation_id: str) -> list[InboxRow]:
+    return rows.other_conversations(session, organization_id, customer_id, conversation_id, OTHERS_LENGTH)
+
+
+def _entry(row: InboxRow, mode: Mode, now: float) -> Entry:
+    said = row.conversation
+    # No time limit here: what was spoken under proof stays proven when the token has run out since.
+    verdict = verdict_now(said.verdict, mode, proven_until=math.inf, secret_revoked=row.secret_revoked, now=now)
+    of_record = row.customer_name or row.customer_email or row.customer_external_id
+    return Entry(said, verdict, of_record or said.claimed_name or said.claimed_email or said.claimed_external_id)
+
+
+def _record(session: Session, organization_id: str, customer_id: str | None) -> Record | None:
+    customer = None if customer_id is None else customers.get_customer(session, organization_id, customer_id)
+    if customer is None:
+        return None
+    alive = {
+        secret.id for secret in organizations.list_secrets(session, organization_id) if secret.revoked_at is None
+    }
+    # Whoever held a revoked secret could prove anything: its proofs count for nothing, and neither do lost secrets'.
+    proof_revoked = customer.verified_secret_id is not None and customer.verified_secret_id not in alive
+    return Record(customer, customer.verified and not proof_revoked, proof_revoked)
+
+
+def _fields(entry: Entry, record: Record | None) -> tuple[Field, ...]:
+    said = entry.conversation
+    claims = {"email": said.claimed_email, "name": said.claimed_name, "external_id": said.claimed_external_id}
+    return tuple(_field(name, claimed, record, entry.verdict) for name, claimed in claims.items())
+
+
+def _field(name: str, claimed: str | None, record: Record | None, verdict: Verdict) -> Field:
+    value: str | None = None if record is None else getattr(record.customer, name)
+    if record is None or value is None:
+        return Field(name, claimed, is_proven=False, claimed_here=None)
+    is_proven = getattr(record.customer, f"{name}_proven") and not record.proof_revoked
+    same = claimed == value or (name == "email" and claimed is not None and email_key(claimed) == email_key(value))
+    differs = claimed is not None and not same and verdict.state is not State.VERIFIED
+    return Field(name, value, is_proven=is_proven, claimed_here=claimed if differs else None)

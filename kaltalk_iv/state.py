@@ -1,0 +1,96 @@
+"""What one application has of ours: settings, database, guard, clock. Kept with the application."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from flask import Flask, current_app
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, scoped_session
+from werkzeug.wrappers import Response
+
+from .config import Settings
+
+_NAME = "kaltalk_iv"
+_ATTEMPTS = 4
+
+T = TypeVar("T")
+
+
+class Database(Protocol):
+    """What we ask of the application's ``db``: Flask-SQLAlchemy's has it."""
+
+    @property
+    def session(self) -> scoped_session[Session]:
+        """The session of this application context."""
+
+
+class Role(StrEnum):
+    """What somebody may do in the dashboard."""
+
+    AGENT = "agent"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Somebody whom the guard lets into one organization's dashboard."""
+
+    name: str
+    organization_id: str
+    role: Role = Role.AGENT
+
+
+Guard = Callable[[], Viewer | Response | None]
+"""Answers who looks at the dashboard: a Viewer, a Response (a redirect to a login, say), or None for 403."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that a request of ours needs and that is not in the request."""
+
+    settings: Settings
+    db: Database
+    guard: Guard | None
+    clock: Callable[[], float]
+
+    @property
+    def session(self) -> Session:
+        """The database session of this application context."""
+        return self.db.session()
+
+    def commit(self, use_case: Callable[[Session, float], T]) -> T:
+        """Run ``use_case`` with the session and the time, commit, and return what it returned.
+
+        A lost race that the database reports as a broken constraint is run again: it then finds the winner's row.
+        """
+        for attempt in range(_ATTEMPTS):
+            try:
+                result = use_case(self.session, self.clock())
+                self.session.commit()
+            except IntegrityError:
+                self.session.rollback()
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            except BaseException:
+                self.session.rollback()
+                raise
+            else:
+                return result
+        raise AssertionError("unreachable")
+
+
+def install(app: Flask, state: State) -> None:
+    """Keep ``state`` with ``app``. Raises RuntimeError when there is one already."""
+    if _NAME in app.extensions:
+        raise RuntimeError("KalTalkIV is already set up on this application: call init_app once.")
+    app.extensions[_NAME] = state
+
+
+def current_state() -> State:
+    """Return the state of the current application. Raises RuntimeError, naming the call that is missing."""
+    state: State | None = current_app.extensions.get(_NAME)
+    if state is None:
+        raise RuntimeError("KalTalkIV is not set up on this application: call KalTalkIV(app, db=db) first.")
+    return state

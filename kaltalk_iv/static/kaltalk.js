@@ -1,0 +1,782 @@
+/*
+ * The KalTalk widget: a chat launcher and panel for the customer's own web pages.
+ *
+ * It never throws into the page and stores the user token nowhere. It knows nothing of shields.
+ */
+(() => {
+  "use strict";
+
+  // ---- Setting ----
+
+  const MARK = Symbol.for("kaltalk.widget");
+  const PREFIX = "kaltalk:";
+  const REQUEST_LIMIT = 20_000; // ms
+  const POLL_OPEN = 3_000;
+  const POLL_REST = 20_000;
+  const SLEEP_AFTER = 600_000;
+  const TEXT_LIMIT = 4_000;
+  const PAGE_FULL = 50;
+
+  const script = document.currentScript instanceof HTMLScriptElement ? document.currentScript.src : "";
+  const BASE = script.split(/[?#]/)[0].replace(/\/widget\/[^/]*$/, "");
+
+  let life = null; // all of one user, from init to shutdown
+  let ui = null;
+  let channel = null;
+  let hiddenSince = 0;
+  const listeners = { identity: new Set(), message: new Set(), error: new Set() };
+
+  // ---- Speaking up ----
+
+  const TEST_IT = "Paste a token into the Test it card of your KalTalk dashboard: it names the fix.";
+  const NETWORK = "Check the network, the script's address, the page's CSP (connect-src) and the allowed origins.";
+  const told = new Set();
+
+  function warn(cause, sentence) {
+    if (told.has(cause)) return;
+    told.add(cause);
+    // A server's sentence could quote what it was given: a token must not reach the console.
+    try {
+      console.warn(`KalTalk: ${sentence.slice(0, 400).replace(/[\w-]{16,}(\.[\w-]*)+/g, "[token]")}`);
+    } catch { /* the page's own console */ }
+  }
+
+  function complain(code, message, fix = "") {
+    warn(code, `${message} (${code}). ${fix}`);
+    emit("error", { code, message });
+  }
+
+  const emit = (event, detail) => [...listeners[event]].forEach((entry) => tell(event, entry, detail));
+
+  async function tell(event, { listener }, detail) {
+    try {
+      await listener(Object.freeze({ ...detail }));
+    } catch {
+      warn("listener", `a listener for "${event}" failed; the widget goes on.`);
+    }
+  }
+
+  const safe = (fn, fallback) => (...args) => {
+    try {
+      return fn(...args);
+    } catch {
+      warn("internal_error", "an error inside the widget (internal_error). The page is not affected.");
+      return fallback;
+    }
+  };
+
+  // ---- Options and storage ----
+
+  function readOptions(raw) {
+    const read = (key) => {
+      try {
+        return raw?.[key] ?? undefined;
+      } catch {
+        return warn(key, `reading the init option ${key} threw; it is left out.`);
+      }
+    };
+    const text = (key) => {
+      const value = read(key);
+      if (value === undefined || typeof value === "string") return value;
+      if (Number.isFinite(value)) return String(value);
+      return warn(key, `the init option ${key} must be a text; it is left out. If it is a promise, await it first.`);
+    };
+    const claims = { userJwt: text("userJwt"), externalId: text("externalId"), email: text("email"), name: text("name") };
+    const getUserJwt = read("getUserJwt");
+    return {
+      organizationId: text("organizationId")?.trim(),
+      claims,
+      getUserJwt: typeof getUserJwt === "function" ? getUserJwt : undefined,
+      who: whoIs(claims, claims.userJwt),
+      print: JSON.stringify(claims),
+    };
+  }
+
+  /** A token's claims, unproven: a hint, never a decision. */
+  function peek(userJwt) {
+    try {
+      return Object(JSON.parse(atob(userJwt.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))));
+    } catch {
+      return {};
+    }
+  }
+
+  // Of whom the host speaks. Unproven: used only to forget one user before the next one is shown.
+  const whoIs = ({ externalId, email }, userJwt) => JSON.stringify([peek(userJwt).sub ?? externalId, email]);
+
+  // sessionStorage may be switched off or full: then the session lives in memory alone.
+  function recall(key) {
+    try {
+      const entry = JSON.parse(sessionStorage.getItem(key));
+      return entry.base === BASE && typeof entry.token === "string" ? entry : null;
+    } catch {
+      return null;
+    }
+  }
+
+  function save({ key, token, visitor, seen, thread }) {
+    if (visitor === null) return;
+    const waiting = thread.filter(({ status }) => status !== "sent");
+    const outbox = waiting.map(({ clientMessageId, text, status }) => ({ clientMessageId, text, status }));
+    try {
+      sessionStorage.setItem(key, JSON.stringify({ base: BASE, token, visitor, seen, outbox }));
+    } catch { /* as above */ }
+  }
+
+  // ---- Requests ----
+
+  /** What the server said; status 0 when nothing came back. Never rejects. */
+  async function request(method, path, { body, token, keepalive } = {}) {
+    const flight = new AbortController();
+    const timer = setTimeout(() => flight.abort(), REQUEST_LIMIT);
+    const headers = {};
+    if (body) headers["Content-Type"] = "application/json";
+    if (token) headers.Authorization = `Bearer ${token}`;
+    try {
+      const response = await fetch(BASE + path, {
+        method, headers, keepalive, body: body && JSON.stringify(body), signal: flight.signal,
+        credentials: "omit", cache: "no-store", referrerPolicy: "no-referrer", redirect: "error",
+      });
+      const { status, ok } = response;
+      const data = Object(await response.json().catch(() => null));
+      const wait = Math.min(Number(response.headers.get("Retry-After")) || 0, 600) * 1000;
+      return { status, ok, data, wait, code: typeof data.code === "string" ? data.code : `http_${status}` };
+    } catch {
+      return { status: 0, ok: false, data: {}, wait: 0, code: "unreachable" };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  const isPassing = ({ status }) => status === 0 || status === 408 || status === 429 || status >= 500;
+  const endSession = (token) => request("DELETE", "/v1/session", { token, keepalive: true });
+
+  // Plain http pages have no crypto.randomUUID.
+  const randomDigit = (c) => (c ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (c / 4)))).toString(16);
+  const uuid = () => "10000000-1000-4000-8000-100000000000".replace(/[018]/g, randomDigit);
+
+  // ---- The engine ----
+  // A step gives the pause before the next one (Infinity: until something wakes it). Its parts give undefined to go on.
+
+  function begin(options) {
+    const key = PREFIX + options.organizationId;
+    const kept = recall(key);
+    const me = {
+      options, key, kept, token: kept?.token, visitor: null, who: null, identity: null, stale: true, fresh: false,
+      thread: [], cursor: null, loaded: false, seen: undefined, unread: 0, open: false, phase: "connecting", trouble: "",
+      attempt: 0, notBefore: 0, mustWait: false, lostAt: -Infinity, refusal: "", running: false, again: false, timer: 0, renewal: 0,
+    };
+    life = me;
+    listenToTabs();
+    mount(me);
+    run(me);
+  }
+
+  async function run(me) {
+    clearTimeout(me.timer);
+    me.again = true;
+    if (me.running) return;
+    me.running = true;
+    let pause = 0;
+    while (me === life && (pause === 0 || (me.again && performance.now() >= me.notBefore))) {
+      me.again = false;
+      pause = await step(me).catch(safe(() => later(me, { wait: 0, code: "internal_error" }), POLL_REST));
+    }
+    me.running = false;
+    if (me !== life || pause === Infinity) return;
+    me.timer = setTimeout(() => {
+      me.notBefore = 0;
+      run(me);
+    }, pause);
+  }
+
+  /** Runs the engine now, unless it backs off. */
+  function wake(me) {
+    if (me === life && me.phase !== "refused" && performance.now() >= me.notBefore) run(me);
+  }
+
+  async function step(me) {
+    let pause = me.stale ? await identify(me) : undefined;
+    for (let row; pause === undefined && (row = me.thread.find(({ status }) => status === "sending")); ) {
+      pause = await deliver(me, row);
+    }
+    return pause ?? poll(me);
+  }
+
+  async function identify(me) {
+    const { options } = me;
+    const { claims, getUserJwt, organizationId } = options;
+    const asks = Boolean(getUserJwt) && (me.fresh || claims.userJwt === undefined);
+    me.fresh = false;
+    const userJwt = asks ? await askHost(options) : claims.userJwt;
+    if (me !== life) return Infinity;
+    const body = { ...claims, userJwt, session: me.token };
+    const answer = await request("POST", `/v1/organizations/${encodeURIComponent(organizationId)}/identify`, { body });
+    const token = answer.data.session?.token;
+    if (me.isOver && token) endSession(token); // it came after shutdown
+    if (me !== life) return Infinity;
+    if (me.options !== options) return 0; // init was called again meanwhile
+    if (isPassing(answer)) return later(me, answer);
+    if (answer.ok && typeof token !== "string") return later(me, { ...answer, code: "unreachable" });
+    const { state, reason } = Object(answer.data.identity);
+    const isPlain = reason === "no_token" || reason === "verification_off";
+    const failed = answer.ok ? state === "unverified" && !isPlain : answer.status === 401;
+    if (answer.ok) adopt(me, answer.data, userJwt);
+    if (failed && getUserJwt && !asks) { // the page lay around: ask for a new token, once
+      me.stale = me.fresh = true;
+      return 0;
+    }
+    if (failed && answer.ok) complain(reason, "userJwt was not accepted", TEST_IT);
+    return answer.ok ? undefined : refuse(me, answer);
+  }
+
+  async function askHost({ getUserJwt, claims }) {
+    let timer;
+    try {
+      const limit = new Promise((_, reject) => (timer = setTimeout(reject, REQUEST_LIMIT)));
+      const userJwt = await Promise.race([getUserJwt(), limit]);
+      if (typeof userJwt === "string" && userJwt) return userJwt;
+    } catch { /* told below */ }
+    clearTimeout(timer);
+    warn("getUserJwt", "getUserJwt gave no token; the widget goes on with what init was given.");
+    return claims.userJwt;
+  }
+
+  function adopt(me, { identity, session, warnings }, userJwt) {
+    const visitor = String(session.visitor ?? session.id ?? session.token);
+    const who = whoIs(me.options.claims, userJwt);
+    if (me.visitor !== null && me.visitor !== visitor) forget(me, me.who === who);
+    const { kept } = me;
+    // The cursor starts again: the new session may see more or less of the thread.
+    Object.assign(me, { kept: null, token: session.token, visitor, who, stale: false, cursor: null });
+    if (kept?.visitor === visitor) {
+      me.seen = kept.seen;
+      for (const old of Array.isArray(kept.outbox) ? kept.outbox : []) compose(me, old);
+    }
+    save(me);
+    settle(me);
+    noteIdentity(me, identity);
+    for (const { code, field, detail } of Array.isArray(warnings) ? warnings : []) {
+      warn(`${code} ${field}`, `${detail ?? ""} (${code}${field ? `: ${field}` : ""})`);
+    }
+    planRenewal(me, userJwt);
+  }
+
+  function noteIdentity(me, given) {
+    const { state, reason = null } = Object(given);
+    if (!state || (me.identity?.state === state && me.identity.reason === reason)) return false;
+    me.identity = { state, reason };
+    emit("identity", me.identity);
+    return true;
+  }
+
+  function planRenewal(me, userJwt) {
+    clearTimeout(me.renewal);
+    const { iat, exp } = peek(userJwt);
+    // The token's lifetime counts, not the visitor's clock: one that is hours wrong must not make a loop.
+    const seconds = Number.isFinite(iat) ? exp - iat : Math.max(exp - Date.now() / 1000, 300);
+    if (!me.options.getUserJwt || !(seconds > 0)) return;
+    me.renewal = setTimeout(() => {
+      me.stale = me.fresh = true;
+      wake(me);
+    }, Math.min(Math.max(seconds - 60, seconds / 2), 86_400) * 1000);
+  }
+
+  /** The pause after a passing failure: doubled, jittered, never shorter than the server's Retry-After. */
+  function later(me, { status, wait, code }) {
+    const grown = Math.min(60_000, 1_000 * 2 ** me.attempt++) * (0.5 + Math.random() / 2);
+    const pause = Math.max(grown, wait * (1 + Math.random() / 10));
+    if (!me.trouble) complain(code, "KalTalk does not serve now; the widget tries again", status ? "" : NETWORK);
+    me.mustWait = wait > 0;
+    me.notBefore = performance.now() + pause;
+    me.trouble = !navigator.onLine ? "offline" : status === 429 ? "busy" : "not available";
+    paint(me);
+    return pause;
+  }
+
+  function refuse(me, { status, code, data }) {
+    me.phase = "refused";
+    me.refusal = code;
+    for (const row of me.thread) if (row.status === "sending") setStatus(me, row, "failed");
+    complain(code, "KalTalk refused to identify", status === 401 ? TEST_IT : String(data.detail ?? ""));
+    paint(me);
+    return Infinity;
+  }
+
+  function settle(me) {
+    Object.assign(me, { phase: "ready", trouble: "" });
+    paint(me);
+  }
+
+  // ---- The thread ----
+
+  async function ask(me, method, path, body) {
+    const answer = await request(method, path, { body, token: me.token, keepalive: method === "POST" });
+    if (me !== life) return { pause: Infinity };
+    if (answer.status === 401) {  // identify again: at once the first time, then with a growing pause
+      const isFirst = performance.now() - me.lostAt > 30_000;
+      me.lostAt = performance.now();
+      me.stale = me.fresh = true;
+      return { pause: isFirst ? 0 : later(me, answer) };
+    }
+    if (isPassing(answer)) return { pause: later(me, answer) };
+    me.attempt = 0;
+    settle(me);
+    return { answer };
+  }
+
+  async function deliver(me, row) {
+    const { text, clientMessageId } = row;
+    const { pause, answer } = await ask(me, "POST", "/v1/messages", { text, clientMessageId });
+    if (!answer || !me.thread.includes(row)) return pause;
+    if (answer.ok) {
+      // Its cursor is not taken over: a reply could stand before it, and would be skipped.
+      const { id, createdAt } = Object(answer.data.message);
+      Object.assign(row, { id: String(id), createdAt });
+      emit("message", { id, author: "visitor", text, createdAt });
+    } else complain(answer.code, "A message was refused");
+    setStatus(me, row, answer.ok ? "sent" : "failed");
+    return undefined;
+  }
+
+  async function poll(me) {
+    const { cursor } = me;
+    const { pause, answer } = await ask(me, "GET", `/v1/messages${cursor === null ? "" : `?after=${encodeURIComponent(cursor)}`}`);
+    if (!answer) return pause;
+    const { messages, identity } = answer.data;
+    if (!answer.ok || !Array.isArray(messages)) {
+      me.cursor = null; // perhaps it is unknown by now
+      return later(me, answer);
+    }
+    if (cursor === null) {
+      const visible = new Set(messages.map(({ id }) => String(id)));
+      for (const row of me.thread.filter(({ placed, id }) => placed && !visible.has(id))) drop(me, row);
+    }
+    for (const message of messages) place(me, message);
+    me.cursor = answer.data.cursor ?? cursor;
+    me.loaded = true;
+    countUnread(me);
+    const wasVerified = me.identity?.state === "verified";
+    if (noteIdentity(me, identity)) {
+      me.cursor = null; // the session's worth has changed, and with it what it may see
+      if (wasVerified && me.options.getUserJwt) me.stale = me.fresh = true;
+      return 0;
+    }
+    return messages.length >= PAGE_FULL && me.cursor !== cursor ? 0 : restTime(me);
+  }
+
+  function restTime(me) {
+    const isHidden = document.visibilityState === "hidden";
+    if (isHidden && performance.now() - hiddenSince > SLEEP_AFTER) return Infinity;
+    // Only the visitor begins a conversation: until then nothing can arrive.
+    if (!me.open && me.thread.length === 0) return Infinity;
+    return (me.open && !isHidden ? POLL_OPEN : POLL_REST) * (0.9 + Math.random() / 5);
+  }
+
+  function compose(me, { text, clientMessageId, status }) {
+    const row = { author: "visitor", text: String(text), clientMessageId: String(clientMessageId), placed: false };
+    Object.assign(row, { status: status === "failed" ? status : "sending", createdAt: new Date().toISOString() });
+    me.thread.push(row);
+    drawRow(me, row);
+  }
+
+  /** Puts a message in the server's order, before what is still on its way. */
+  function place(me, { id: rawId, author, text, createdAt, name, clientMessageId }) {
+    const id = String(rawId);
+    const known = me.thread.find((row) => row.id === id || (row.clientMessageId && row.clientMessageId === clientMessageId));
+    if (known?.placed) return;
+    if (known) me.thread.splice(me.thread.indexOf(known), 1);
+    const row = known ?? { author: author === "agent" ? "agent" : "visitor", clientMessageId, text: String(text), name };
+    Object.assign(row, { id, createdAt, placed: true });
+    const found = me.thread.findIndex(({ placed }) => !placed);
+    const at = found < 0 ? me.thread.length : found;
+    me.thread.splice(at, 0, row);
+    setStatus(me, row, "sent");
+    drawRow(me, row, me.thread[at + 1]);
+    if (!known && me.loaded) emit("message", { id, author: row.author, text: row.text, createdAt });
+  }
+
+  function drop(me, row) {
+    me.thread.splice(me.thread.indexOf(row), 1);
+    row.node?.remove();
+  }
+
+  /** Before another visitor: nothing of the last one is shown or sent. The same person in a new session sends on. */
+  function forget(me, isSamePerson) {
+    for (const row of [...me.thread]) if (!isSamePerson || row.status === "sent") drop(me, row);
+    Object.assign(me, { loaded: false, seen: undefined, unread: 0, identity: null });
+    if (ui?.input && !isSamePerson) ui.input.value = "";
+  }
+
+  function setStatus(me, row, status) {
+    row.status = status;
+    fillRow(me, row);
+    if (row.author === "visitor") save(me);
+  }
+
+  function countUnread(me) {
+    const replies = me.thread.filter(({ author }) => author === "agent");
+    const last = replies.at(-1)?.id ?? "";
+    const isLooking = me.open && document.visibilityState === "visible";
+    if ((isLooking || me.seen === undefined) && me.seen !== last) {
+      me.seen = last;
+      save(me);
+    }
+    const count = replies.length - 1 - replies.findIndex(({ id }) => id === me.seen);
+    if (count > me.unread && !me.open && ui) ui.live.textContent = `New in the chat: ${messageCount(count)}`;
+    me.unread = count;
+    paint(me);
+  }
+
+  const messageCount = (count) => `${count} new ${count === 1 ? "message" : "messages"}`;
+
+  // ---- The face ----
+  // DOM calls and a constructed style sheet only: strict CSPs with Trusted Types allow that.
+
+  const CSS = `
+.root { --ground: #fff; --ink: #211e3b; --soft: #625e7e; --line: #e3e0f1; --mine: #5748d8; --theirs: #f1effb; --bad: #b3261e;
+  font: 1em/1.45 system-ui, sans-serif; color: var(--ink); color-scheme: light; }
+.root * { box-sizing: border-box; margin: 0; font: inherit; color: inherit; }
+[hidden] { display: none !important; }
+.quiet { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+button { cursor: pointer; border: 1px solid transparent; background: none; padding: 0; }
+svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
+:focus-visible { outline: 3px solid #8f83ff; outline-offset: 2px; }
+.launcher, .close, .send { flex: none; display: grid; place-items: center; border-radius: 50%; width: 44px; height: 44px; }
+.root .launcher, .root .send, .root .header, [data-author=visitor] .text { color: #fff; background: var(--mine); }
+.launcher, .panel { position: fixed; right: calc(20px + env(safe-area-inset-right)); bottom: calc(20px + env(safe-area-inset-bottom)); }
+.launcher { width: 56px; height: 56px; box-shadow: 0 6px 20px rgb(60 46 180 / .38); }
+[aria-expanded=false] .down, [aria-expanded=true] .chat { display: none; }
+.root .badge { position: absolute; top: -4px; right: -4px; min-width: 22px; padding: 0 6px; border-radius: 11px; font-size: 12px;
+  font-weight: 600; line-height: 20px; background: #c4314b; border: 1px solid var(--ground); }
+.panel { margin-bottom: 72px; width: min(376px, 100vw - 40px); height: min(580px, 100dvh - 112px); display: flex;
+  flex-direction: column; overflow: hidden; background: var(--ground); border: 1px solid var(--line); border-radius: 20px;
+  box-shadow: 0 12px 40px rgb(20 14 70 / .26); animation: rise .18s ease-out; }
+@keyframes rise { from { opacity: 0; transform: translateY(8px); } }
+.header { display: flex; align-items: center; justify-content: space-between; padding: 10px 10px 10px 20px; }
+.root .title { font-size: 1.0625em; font-weight: 600; }
+.close:focus-visible { outline-color: #fff; outline-offset: -4px; }
+.middle { flex: 1; min-height: 0; display: flex; position: relative; }
+.messages { flex: 1; overflow-y: auto; overscroll-behavior: contain; padding: 18px 16px 10px; display: flex; flex-direction: column;
+  gap: 12px; outline-offset: -4px; }
+.messages > :first-child { margin-top: auto; }
+.root .empty { position: absolute; inset: 0; display: grid; place-content: center; justify-items: center; gap: 12px; padding: 24px;
+  text-align: center; color: var(--soft); }
+.message { max-width: 84%; align-self: start; display: flex; flex-direction: column; align-items: start; gap: 3px; }
+[data-author=visitor] { align-self: end; align-items: end; }
+.text { padding: 9px 14px; border-radius: 18px 18px 18px 6px; background: var(--theirs); border: 1px solid transparent;
+  white-space: pre-wrap; overflow-wrap: anywhere; }
+[data-author=visitor] .text { border-radius: 18px 18px 6px; }
+[data-status=failed] .text.text { background: none; border-color: var(--bad); color: inherit; }
+.root .who, .root .meta, .root .status { font-size: .8125em; color: var(--soft); padding: 0 6px; }
+.root .again { color: var(--bad); text-decoration: underline; padding: 3px 0; }
+.root .status:not(:empty) { padding: 8px 20px; border-top: 1px solid var(--line); }
+.form { display: flex; align-items: end; gap: 8px; padding: 12px; border-top: 1px solid var(--line); }
+.input { flex: 1; min-width: 0; field-sizing: content; min-height: 44px; max-height: 8.5em; resize: none; padding: 9px 14px;
+  background: var(--ground); border: 1px solid #8580a8; border-radius: 22px; }
+.input::placeholder { color: var(--soft); opacity: 1; }
+.root :placeholder-shown + .send { background: var(--theirs); color: var(--soft); }
+@media (max-width: 480px), (max-height: 480px) {
+  .panel { inset: 0; margin: 0; width: auto; height: 100dvh; border: 0; border-radius: 0; padding: env(safe-area-inset-top)
+    env(safe-area-inset-right) env(safe-area-inset-bottom) env(safe-area-inset-left); }
+  .launcher[aria-expanded=true] { display: none; }
+}
+@media (prefers-color-scheme: dark) {
+  .root { --ground: #1c1a2c; --ink: #edebfa; --soft: #aba7c9; --line: #363350; --mine: #6454e0; --theirs: #2c2944; --bad: #ffb3ab;
+    color-scheme: dark; }
+}
+@media (prefers-reduced-motion) { .panel { animation: none; } }
+@media (forced-colors: active) { button, .text { border-color: currentColor; } }
+@media print { .root { display: none; } }`;
+
+  const CHAT = "M20 4H4a1 1 0 0 0-1 1v11a1 1 0 0 0 1 1h4v4l5-4h7a1 1 0 0 0 1-1V5a1 1 0 0 0-1-1z";
+  const SVG = "http://www.w3.org/2000/svg";
+
+  function fill(node, attributes, children) {
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    node.append(...children);
+    return node;
+  }
+  const el = (tag, name, attributes, ...children) =>
+    fill(document.createElement(tag), { class: name, "data-kaltalk": name, ...attributes }, children);
+  const button = (name, attributes, ...children) => el("button", name, { type: "button", ...attributes }, ...children);
+  const svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
+  const icon = (d, name = "") => svg("svg", { viewBox: "0 0 24 24", "aria-hidden": "true", class: name }, svg("path", { d }));
+  const listen = (node, type, fn) => node.addEventListener(type, safe(fn));
+
+  function mount(me) {
+    if (me !== life) return;
+    if (document.readyState === "loading") {
+      listen(document, "DOMContentLoaded", () => mount(me));
+      return;
+    }
+    const host = document.createElement("div");
+    host.id = "kaltalk-widget";
+    // The page's rules reach this element: a fixed box without a size moves nothing, not even in a flex body.
+    const box = { all: "initial", position: "fixed", "z-index": "2147483000" };
+    for (const [name, value] of Object.entries(box)) host.style.setProperty(name, value, "important");
+    const shadow = host.attachShadow({ mode: "open" });
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(CSS);
+    shadow.adoptedStyleSheets = [sheet];
+    const badge = el("span", "badge", { "aria-hidden": "true" });
+    const icons = [icon(CHAT, "chat"), icon("M6 9l6 6 6-6", "down")];
+    const launcher = button("launcher", { "aria-controls": "panel" }, ...icons, badge);
+    const live = el("div", "quiet", { role: "status" });
+    const root = el("div", "root", { dir: "ltr", lang: "en" }, launcher, live);
+    listen(launcher, "click", () => toggle(me, !me.open));
+    listen(root, "keydown", (event) => {
+      if (event.key !== "Escape" || !me.open || event.isComposing) return;
+      event.stopPropagation();
+      toggle(me, false);
+    });
+    shadow.append(root);
+    document.body.append(host);
+    ui = { host, root, launcher, badge, live };
+    if (me.open) toggle(me, true);
+    paint(me);
+  }
+
+  function buildPanel(me) {
+    const close = button("close", { "aria-label": "Close chat" }, icon("M6 6l12 12M18 6L6 18"));
+    const header = el("header", "header", {}, el("h2", "title", { id: "title" }, "Chat with us"), close);
+    const empty = el("div", "empty", {}, icon(CHAT), "Write to us. Replies show up here.");
+    const list = el("div", "messages", { role: "log", "aria-live": "polite", "aria-label": "Messages", tabindex: "0" });
+    const middle = el("div", "middle", {}, empty, list);
+    const status = el("p", "status", { role: "status" });
+    const label = el("label", "quiet", { for: "input" }, "Your message");
+    const input = el("textarea", "input", { id: "input", rows: "1", dir: "auto", placeholder: "Write a message…" });
+    const send = button("send", { type: "submit", "aria-label": "Send" }, icon("M5 12h14M13 6l6 6-6 6"));
+    const form = el("form", "form", {}, label, input, send);
+    const dialog = { id: "panel", role: "dialog", "aria-labelledby": "title" };
+    const panel = el("section", "panel", dialog, header, middle, status, form);
+    listen(close, "click", () => toggle(me, false));
+    listen(input, "input", () => paint(me));
+    listen(form, "submit", (event) => {
+      event.preventDefault();
+      submit(me);
+    });
+    listen(input, "keydown", (event) => {
+      // keyCode 229: Safari's Enter that ends a composition comes after its end.
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+      event.preventDefault();
+      submit(me);
+    });
+    // To the page these keys are keys on a plain <div>: its shortcuts would fire while people type.
+    for (const type of ["keydown", "keypress", "keyup"]) {
+      listen(panel, type, (event) => event.key === "Escape" || event.stopPropagation());
+    }
+    ui.root.prepend(panel);
+    Object.assign(ui, { panel, list, empty, status, input });
+    for (const row of me.thread) drawRow(me, row);
+  }
+
+  function toggle(me, open) {
+    const hadFocus = ui?.panel?.contains(ui.host.shadowRoot.activeElement);
+    me.open = open;
+    if (!ui) return;
+    if (!ui.panel && open) buildPanel(me);
+    if (ui.panel) ui.panel.hidden = !open;
+    paint(me);
+    if (open) {
+      ui.live.textContent = "";
+      ui.list.scrollTop = ui.list.scrollHeight;
+      ui.input.focus({ preventScroll: true });
+      countUnread(me);
+      wake(me);
+    } else if (hadFocus) ui.launcher.focus({ preventScroll: true });
+  }
+
+  function submit(me) {
+    const text = ui.input.value.trim();
+    ui.input.focus();
+    if (!text || text.length > TEXT_LIMIT) return;
+    ui.input.value = "";
+    compose(me, { text: text.toWellFormed?.() ?? text, clientMessageId: uuid() });
+    save(me);
+    tryNow(me);
+  }
+
+  function tryNow(me) {
+    if (me.phase === "refused") me.phase = "connecting";
+    paint(me);
+    wake(me);
+  }
+
+  function statusLine({ phase, refusal, trouble, attempt, thread }) {
+    const kept = thread.some(({ status }) => status === "sending") ? " Your message is kept and will be sent." : "";
+    const extra = ui.input.value.trim().length - TEXT_LIMIT;
+    if (phase === "refused") return refusal === "expired" ? "Reload the page to go on." : "Chat is not available right now.";
+    if (trouble === "offline") return `You are offline.${kept}`;
+    if (trouble && attempt > 1) return `Chat is ${trouble} right now.${kept}`; // one failure among many is no news
+    if (phase === "connecting") return "Connecting…";
+    return extra > 0 ? `Too long by ${extra} characters.` : "";
+  }
+
+  function paint(me) {
+    if (!ui || me !== life) return;
+    if (!ui.host.isConnected) document.body.append(ui.host); // the page replaced its body
+    ui.launcher.setAttribute("aria-expanded", me.open);
+    ui.launcher.setAttribute("aria-label", me.open ? "Close chat" : `Open chat${me.unread ? `, ${messageCount(me.unread)}` : ""}`);
+    ui.badge.textContent = me.unread > 9 ? "9+" : me.unread;
+    ui.badge.hidden = !me.unread || me.open;
+    if (!ui.panel) return;
+    ui.empty.hidden = me.thread.length > 0;
+    const line = statusLine(me);
+    if (ui.status.textContent !== line) ui.status.textContent = line; // else it is read out again
+  }
+
+  function drawRow(me, row, next) {
+    if (!ui?.list) return;
+    const { list } = ui;
+    const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
+    if (!row.node) {
+      const isMine = row.author === "visitor";
+      const who = el("span", isMine ? "quiet" : "who", { dir: "auto" }, isMine ? "You" : String(row.name || "Support"));
+      const text = el("p", "text", { dir: "auto", lang: "" }, row.text);
+      row.node = el("div", "message", { "data-author": row.author }, who, text, el("div", "meta", {}));
+      fillRow(me, row);
+    }
+    const before = next?.node ?? null;
+    if (row.node.parentNode !== list || row.node.nextSibling !== before) list.insertBefore(row.node, before);
+    if (isAtEnd || row.author === "visitor") list.scrollTop = list.scrollHeight;
+    paint(me);
+  }
+
+  /** Renews the line below a message, and only that: a screen reader reads again what is replaced. */
+  function fillRow(me, row) {
+    const { node, status, createdAt } = row;
+    if (!node) return;
+    node.dataset.status = status;
+    node.lastChild.replaceChildren(status === "sending" ? "Sending…" : status === "sent" ? clock(createdAt) : againButton(me, row));
+  }
+
+  function againButton(me, row) {
+    const again = button("again", {}, "Not sent – try again");
+    listen(again, "click", () => {
+      setStatus(me, row, "sending");
+      ui.input.focus();
+      tryNow(me);
+    });
+    return again;
+  }
+
+  function clock(createdAt) {
+    const time = new Date(createdAt);
+    if (Number.isNaN(time.getTime())) return "";
+    const day = time.toDateString() === new Date().toDateString() ? {} : { day: "numeric", month: "short" };
+    return el("time", "time", { datetime: createdAt }, time.toLocaleString([], { ...day, hour: "2-digit", minute: "2-digit" }));
+  }
+
+  // ---- The API ----
+
+  function init(raw) {
+    const options = readOptions(raw);
+    if (!script) return warn("script", "load kaltalk.js with a plain <script src>: from its address it learns where KalTalk is.");
+    if (!options.organizationId) return complain("missing_organization", "KalTalk.init needs {organizationId}");
+    const me = life;
+    if (!me || me.key !== PREFIX + options.organizationId || me.options.who !== options.who) {
+      endLife();
+      return begin(options);
+    }
+    if (me.options.print === options.print && me.phase !== "refused") {
+      me.options.getUserJwt = options.getUserJwt;
+      return undefined;
+    }
+    Object.assign(me, { options, stale: true, fresh: false, phase: "connecting" });
+    return wake(me);
+  }
+
+  function endLife() {
+    clearTimeout(life?.timer);
+    clearTimeout(life?.renewal);
+    life = null;
+    ui?.host.remove();
+    ui?.root.replaceChildren(); // for kept references
+    ui = null;
+  }
+
+  // Open in the back/forward cache too: browsers drop a cached page for which a message waits, so "back" in one tab
+  // does not undo a logout in another.
+  function listenToTabs() {
+    channel ??= new BroadcastChannel("kaltalk");
+    channel.onmessage = safe(({ data }) => data?.type === "shutdown" && shutDown());
+  }
+
+  /** Ends the sessions of this tab; before init too, for what an earlier page left. */
+  function shutDown() {
+    const tokens = new Set([life?.token]);
+    if (life) life.isOver = true;
+    endLife();
+    channel?.close();
+    channel = null;
+    try {
+      for (const key of Object.keys(sessionStorage).filter((name) => name.startsWith(PREFIX))) {
+        tokens.add(recall(key)?.token);
+        sessionStorage.removeItem(key);
+      }
+    } catch { /* no storage */ }
+    for (const token of tokens) if (token) endSession(token);
+  }
+
+  function shutDownEverywhere() {
+    listenToTabs();
+    channel.postMessage({ type: "shutdown" });
+    shutDown();
+  }
+
+  function on(event, listener) {
+    if (!Object.hasOwn(listeners, event) || typeof listener !== "function") {
+      warn("on", 'KalTalk.on takes "identity", "message" or "error", and a function.');
+      return () => {};
+    }
+    const entry = { listener };
+    listeners[event].add(entry);
+    if (event === "identity" && life?.identity) tell(event, entry, life.identity);
+    return () => void listeners[event].delete(entry);
+  }
+
+  const show = (open) => (life ? toggle(life, open) : open && warn("open", "KalTalk.open needs KalTalk.init first."));
+
+  const api = Object.freeze({
+    init: safe((options) => void init(options)),
+    shutdown: safe(() => shutDownEverywhere()),
+    open: safe(() => void show(true)),
+    close: safe(() => void show(false)),
+    on: safe(on, () => {}),
+  });
+
+  /** Replaces the snippet's stub, or anything else of that name, and replays the queue. */
+  function install(real) {
+    const stub = window.KalTalk;
+    if (stub === real) return;
+    window.KalTalk = real;
+    const call = ([name, ...args]) => Object.hasOwn(real, name) && real[name](...args);
+    const queue = stub?.queue;
+    if (!Array.isArray(queue)) return;
+    const early = queue.splice(0);
+    queue.push = (...entries) => entries.forEach(safe(call)); // for code that kept the stub
+    early.forEach(safe(call));
+  }
+
+  safe(() => {
+    if (window[MARK]) return install(window[MARK]); // loaded twice
+    Object.defineProperty(window, MARK, { value: api });
+    listen(window, "online", () => {
+      if (!life || life.told) return; // not before Retry-After
+      life.notBefore = 0;
+      wake(life);
+    });
+    listen(document, "visibilitychange", () => {
+      hiddenSince = performance.now();
+      if (document.visibilityState !== "visible" || !life) return;
+      countUnread(life);
+      wake(life);
+    });
+    // "Back" to a cached page after a logout: its thread must not be seen.
+    listen(window, "pageshow", ({ persisted }) => {
+      if (persisted && life && recall(life.key)?.visitor !== life.visitor) endLife();
+    });
+    return install(api);
+  })();
+})();

@@ -1,0 +1,178 @@
+"""Customers' records: finding the right one, and changing it without ever touching what is proven."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ..core.claims import Claims, email_key
+from ..core.errors import Reason
+from ..core.tokens import Proof
+from ..models import Customer, Secret
+from .database import insert_unless_there, new_id
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerRecord:
+    """A customer as stored. ``first_verified_at`` is set once and never taken back."""
+
+    id: str
+    external_id: str | None
+    external_id_proven: bool
+    email: str | None
+    email_proven: bool
+    name: str | None
+    name_proven: bool
+    verified: bool
+    verified_secret_id: str | None
+    first_verified_at: float | None
+    last_verified_at: float | None
+    downgraded_at: float | None
+    downgraded_reason: str | None
+    last_seen_at: float
+
+
+_TABLE = Customer.__table__
+_COLUMNS = tuple(_TABLE.c[name] for name in CustomerRecord.__slots__)
+
+
+def get_customer(session: Session, organization_id: str, customer_id: str) -> CustomerRecord | None:
+    """Return the customer with this id of ours, or None."""
+    return _first(session, organization_id, Customer.id == customer_id)
+
+
+def find_by_external_id(session: Session, organization_id: str, external_id: str) -> CustomerRecord | None:
+    """Return the customer whose ``sub`` this is, compared exactly, or None."""
+    return _first(session, organization_id, Customer.external_id == external_id)
+
+
+def find_by_email(session: Session, organization_id: str, email: str, *, without_id: bool) -> CustomerRecord | None:
+    """Return the customer with this e-mail who was seen last, or None. ``without_id``: only one with no external id."""
+    conditions = [Customer.email_key == email_key(email)]
+    if without_id:
+        conditions.append(Customer.external_id.is_(None))
+    return _first(session, organization_id, *conditions)
+
+
+def verified_flag_now(session: Session, organization_id: str, customer: CustomerRecord) -> bool:
+    """True when the record's flag is set and the secret that set it is not revoked."""
+    if not customer.verified or customer.verified_secret_id is None:
+        return False
+    secret = sa.select(Secret.revoked_at).where(
+        Secret.organization_id == organization_id, Secret.id == customer.verified_secret_id
+    )
+    row = session.execute(secret).first()
+    return row is not None and row.revoked_at is None
+
+
+def add_verified(session: Session, organization_id: str, proof: Proof, now: float) -> str | None:
+    """Create a verified customer and return its id, or None when somebody was faster."""
+    customer_id = new_id("cus")
+    values = _blank(organization_id, customer_id, Claims(), now) | _proven(proof, now) | {"first_verified_at": now}
+    return customer_id if insert_unless_there(session, Customer, **values) else None
+
+
+def add_self_claimed(session: Session, organization_id: str, claims: Claims, now: float) -> str | None:
+    """Create a customer of claims without proof and return its id, or None when somebody was faster."""
+    customer_id = new_id("cus")
+    values = _blank(organization_id, customer_id, claims, now)
+    return customer_id if insert_unless_there(session, Customer, **values) else None
+
+
+def stamp_verified(session: Session, organization_id: str, customer_id: str, proof: Proof, now: float) -> None:
+    """Write what a token proved on the record with its ``sub``."""
+    _update(session, organization_id, customer_id, _proven(proof, now) | _first_proof(now))
+
+
+def adopt(session: Session, organization_id: str, customer_id: str, proof: Proof, now: float) -> bool:
+    """Write what a token proved on a record without an external id; False when it has got one meanwhile."""
+    values = _proven(proof, now) | _first_proof(now)
+    return _update(session, organization_id, customer_id, values, Customer.external_id.is_(None))
+
+
+def apply_self_claimed(session: Session, organization_id: str, customer_id: str, claims: Claims, now: float) -> None:
+    """Write unproven claims on a record: they fill blanks, and replace only what nobody ever proved anything about.
+
+    The condition stands in the statement: a token that verifies between our read and this write still wins.
+    """
+    never_verified = Customer.first_verified_at.is_(None)
+    values: dict[str, Any] = {"last_seen_at": now}
+    claimed = {"email": claims.email, "name": claims.name}
+    claimed["email_key"] = None if claims.email is None else email_key(claims.email)
+    for name, value in claimed.items():
+        if value is not None:
+            column = _TABLE.c[name]
+            values[name] = sa.case((never_verified, value), else_=sa.func.coalesce(column, value))
+    if claims.external_id is not None:
+        values["external_id"] = sa.func.coalesce(_TABLE.c.external_id, claims.external_id)
+    _update(session, organization_id, customer_id, values)
+
+
+def downgrade(session: Session, organization_id: str, customer_id: str, reason: Reason, now: float) -> None:
+    """Take the verified flag from a record that has it."""
+    values = {"verified": False, "downgraded_at": now, "downgraded_reason": reason.value}
+    _update(session, organization_id, customer_id, values, Customer.verified.is_(True))
+
+
+def _first(session: Session, organization_id: str, *conditions: sa.ColumnElement[bool]) -> CustomerRecord | None:
+    found = sa.select(*_COLUMNS).where(Customer.organization_id == organization_id, *conditions)
+    row = session.execute(found.order_by(Customer.last_seen_at.desc(), Customer.id).limit(1)).first()
+    return None if row is None else CustomerRecord(*row)
+
+
+def _update(
+    session: Session,
+    organization_id: str,
+    customer_id: str,
+    values: dict[str, Any],
+    *conditions: sa.ColumnElement[bool],
+) -> bool:
+    done = session.execute(
+        sa.update(Customer)
+        .where(Customer.organization_id == organization_id, Customer.id == customer_id, *conditions)
+        .values(**values)
+        .returning(Customer.id)
+        .execution_options(synchronize_session=False)
+    )
+    return done.first() is not None
+
+
+def _blank(organization_id: str, customer_id: str, claims: Claims, now: float) -> dict[str, Any]:
+    return {
+        "organization_id": organization_id,
+        "id": customer_id,
+        "external_id": claims.external_id,
+        "external_id_proven": False,
+        "email": claims.email,
+        "email_key": None if claims.email is None else email_key(claims.email),
+        "email_proven": False,
+        "name": claims.name,
+        "name_proven": False,
+        "verified": False,
+        "created_at": now,
+        "last_seen_at": now,
+    }
+
+
+def _proven(proof: Proof, now: float) -> dict[str, Any]:
+    """Return what a proof writes. A value that the token does not hold stays as it is on the record."""
+    values: dict[str, Any] = {
+        "external_id": proof.claims.external_id,
+        "external_id_proven": True,
+        "verified": True,
+        "verified_secret_id": proof.secret_id,
+        "last_verified_at": now,
+        "downgraded_at": None,
+        "downgraded_reason": None,
+        "last_seen_at": now,
+    }
+    if proof.claims.email is not None:
+        values |= {"email": proof.claims.email, "email_key": email_key(proof.claims.email), "email_proven": True}
+    if proof.claims.name is not None:
+        values |= {"name": proof.claims.name, "name_proven": True}
+    return values
+
+
+def _first_proof(now: float) -> dict[str, Any]:
+    return {"first_verified_at": sa.func.coalesce(_TABLE.c.first_verified_at, now)}

@@ -1,0 +1,265 @@
+"""Organizations, their signing secrets, and who changed them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ..core.policy import Mode, Plan, effective_mode
+from ..core.text import is_id
+from ..models import AuditEvent, Customer, EndedSession, Organization, Secret
+from .customers import CustomerRecord
+from .database import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationRecord:
+    """An organization as stored."""
+
+    id: str
+    name: str
+    plan: Plan
+    mode: Mode
+    origins: tuple[str, ...]
+
+    @property
+    def effective_mode(self) -> Mode:
+        """The mode that acts, given the plan."""
+        return effective_mode(self.plan, self.mode)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRecord:
+    """A signing secret as stored: sealed. Times in Unix seconds."""
+
+    id: str
+    sealed: str
+    fingerprint: str
+    created_at: float
+    expires_at: float | None
+    revoked_at: float | None
+    last_verified_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifyRecords:
+    """What one identify needs to know, read in one statement."""
+
+    organization: OrganizationRecord
+    secrets: tuple[SecretRecord, ...]
+    customer: CustomerRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecords:
+    """What a request with a widget session needs to know, read in one statement."""
+
+    organization: OrganizationRecord
+    secret_revoked: bool
+    ended: bool
+
+
+_ORGANIZATION = (Organization.id, Organization.name, Organization.plan, Organization.mode, Organization.origins)
+_SECRET = (
+    Secret.id,
+    Secret.sealed,
+    Secret.fingerprint,
+    Secret.created_at,
+    Secret.expires_at,
+    Secret.revoked_at,
+    Secret.last_verified_at,
+)
+_CUSTOMER = tuple(Customer.__table__.c[name] for name in CustomerRecord.__slots__)
+
+_FOR_IDENTIFY = (
+    sa.select(*_ORGANIZATION, *_SECRET, *_CUSTOMER)
+    .select_from(Organization)
+    .outerjoin(
+        Secret,
+        sa.and_(
+            Secret.organization_id == Organization.id,
+            Secret.revoked_at.is_(None),
+            sa.or_(Secret.expires_at.is_(None), Secret.expires_at > sa.bindparam("now")),
+        ),
+    )
+    .outerjoin(
+        Customer,
+        sa.and_(
+            Customer.organization_id == Organization.id,
+            Customer.external_id == sa.bindparam("external_id", type_=sa.Text),
+        ),
+    )
+    .where(Organization.id == sa.bindparam("organization_id"))
+)
+
+_FOR_SESSION = (
+    sa.select(*_ORGANIZATION, Secret.id, Secret.revoked_at, EndedSession.id)
+    .select_from(Organization)
+    .outerjoin(
+        Secret,
+        sa.and_(Secret.organization_id == Organization.id, Secret.id == sa.bindparam("secret_id", type_=sa.String)),
+    )
+    .outerjoin(
+        EndedSession,
+        sa.and_(
+            EndedSession.organization_id == Organization.id,
+            EndedSession.id == sa.bindparam("session_id"),
+        ),
+    )
+    .where(Organization.id == sa.bindparam("organization_id"))
+)
+
+
+def load_for_identify(
+    session: Session, organization_id: str, external_id: str | None, now: float
+) -> IdentifyRecords | None:
+    """Return the organization, its active secrets and the customer with this id; None when there is no organization."""
+    if not is_id(organization_id):
+        return None
+    values = {"organization_id": organization_id, "external_id": external_id, "now": now}
+    rows: Sequence[Sequence[Any]] = session.execute(_FOR_IDENTIFY, values).all()
+    if not rows:
+        return None
+    customer_at = len(_ORGANIZATION) + len(_SECRET)
+    secrets = tuple(
+        SecretRecord(*row[len(_ORGANIZATION) : customer_at]) for row in rows if row[len(_ORGANIZATION)] is not None
+    )
+    customer = CustomerRecord(*rows[0][customer_at:]) if rows[0][customer_at] is not None else None
+    return IdentifyRecords(_organization(rows[0]), secrets, customer)
+
+
+def load_for_session(
+    session: Session, organization_id: str, secret_id: str | None, session_id: str
+) -> SessionRecords | None:
+    """Return what a widget session stands on now; None when its organization is gone."""
+    values = {"organization_id": organization_id, "secret_id": secret_id, "session_id": session_id}
+    row = session.execute(_FOR_SESSION, values).first()
+    if row is None:
+        return None
+    found_secret, revoked_at, ended = row[len(_ORGANIZATION) :]
+    # A secret that is gone proves nothing: fail closed.
+    secret_revoked = secret_id is not None and (found_secret is None or revoked_at is not None)
+    return SessionRecords(_organization(row), secret_revoked, ended is not None)
+
+
+def get_organization(session: Session, organization_id: str) -> OrganizationRecord | None:
+    """Return the organization, or None."""
+    if not is_id(organization_id):
+        return None
+    row = session.execute(sa.select(*_ORGANIZATION).where(Organization.id == organization_id)).first()
+    return None if row is None else _organization(row)
+
+
+def list_organizations(session: Session) -> list[OrganizationRecord]:
+    """Return every organization, by id."""
+    return [_organization(row) for row in session.execute(sa.select(*_ORGANIZATION).order_by(Organization.id))]
+
+
+def add_organization(session: Session, organization: OrganizationRecord, now: float) -> None:
+    """Insert ``organization``."""
+    session.add(
+        Organization(
+            id=organization.id,
+            name=organization.name,
+            plan=organization.plan.value,
+            mode=organization.mode.value,
+            origins=json.dumps(organization.origins),
+            created_at=now,
+        )
+    )
+    session.flush()
+
+
+def change_organization(session: Session, organization_id: str, changes: dict[str, Any]) -> None:
+    """Set the columns in ``changes``; origins are given as a list."""
+    values = {name: json.dumps(value) if name == "origins" else value for name, value in changes.items()}
+    session.execute(sa.update(Organization).where(Organization.id == organization_id).values(**values))
+
+
+def list_secrets(session: Session, organization_id: str) -> list[SecretRecord]:
+    """Return every signing secret of the organization, newest first, the dead ones too."""
+    found = sa.select(*_SECRET).where(Secret.organization_id == organization_id)
+    return [SecretRecord(*row) for row in session.execute(found.order_by(Secret.created_at.desc(), Secret.id.desc()))]
+
+
+def add_secret(session: Session, organization_id: str, secret: SecretRecord) -> None:
+    """Insert ``secret`` as the current one. The database refuses a second current one with an IntegrityError."""
+    values = {name: getattr(secret, name) for name in SecretRecord.__slots__}
+    session.add(Secret(organization_id=organization_id, **values))
+    session.flush()
+
+
+def retire_current_secret(session: Session, organization_id: str, secret_id: str, expires_at: float) -> bool:
+    """Give the current secret ``secret_id`` an end; False when it is not the current one any more."""
+    done = session.execute(
+        sa.update(Secret)
+        .where(
+            Secret.organization_id == organization_id,
+            Secret.id == secret_id,
+            Secret.expires_at.is_(None),
+            Secret.revoked_at.is_(None),
+        )
+        .values(expires_at=expires_at)
+        .returning(Secret.id)
+        .execution_options(synchronize_session=False)
+    )
+    return done.first() is not None
+
+
+def end_grace(session: Session, organization_id: str, now: float) -> bool:
+    """End the running grace window at ``now``; False when none runs."""
+    done = session.execute(
+        sa.update(Secret)
+        .where(Secret.organization_id == organization_id, Secret.revoked_at.is_(None), Secret.expires_at > now)
+        .values(expires_at=now)
+        .returning(Secret.id)
+        .execution_options(synchronize_session=False)
+    )
+    return done.first() is not None
+
+
+def revoke_secrets(session: Session, organization_id: str, now: float) -> list[str]:
+    """Revoke every secret of the organization, the expired ones too, and return their ids."""
+    done = session.execute(
+        sa.update(Secret)
+        .where(Secret.organization_id == organization_id, Secret.revoked_at.is_(None))
+        .values(revoked_at=now)
+        .returning(Secret.id)
+        .execution_options(synchronize_session=False)
+    )
+    return list(done.scalars())
+
+
+def stamp_secret(session: Session, organization_id: str, secret_id: str, now: float) -> None:
+    """Note that ``secret_id`` verified a token at ``now``."""
+    session.execute(
+        sa.update(Secret)
+        .where(Secret.organization_id == organization_id, Secret.id == secret_id)
+        .values(last_verified_at=now)
+    )
+
+
+def add_audit_event(
+    session: Session, organization_id: str, *, actor: str, address: str, action: str, detail: str, now: float
+) -> None:
+    """Insert one line of the audit trail. ``detail`` never holds a value."""
+    session.add(
+        AuditEvent(
+            organization_id=organization_id,
+            id=new_id("aud"),
+            actor=actor,
+            address=address,
+            action=action,
+            detail=detail,
+            created_at=now,
+        )
+    )
+    session.flush()
+
+
+def _organization(row: Sequence[Any]) -> OrganizationRecord:
+    id_, name, plan, mode, origins = row[: len(_ORGANIZATION)]
+    return OrganizationRecord(id_, name, Plan(plan), Mode(mode), tuple(json.loads(origins)))

@@ -1,0 +1,1 @@
+"""Tests of the sample host: one file for each page or concern."""
