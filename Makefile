@@ -5,8 +5,7 @@
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
-# --no-compile: Python compiles what it imports; compiling all of it costs more seconds than it saves.
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(ARGS)
 
@@ -57,7 +56,8 @@ clean: ## Remove .venv and all that was built or cached
 
 # A larger lock file holds all of the smaller ones, so its stamp sets theirs.
 .venv/.demo: requirements/demo.txt | .venv/bin/pip
-	$(PIP_INSTALL) --require-hashes --requirement $<
+	@# --no-compile: the demo answers a second or two sooner; Python compiles what it imports, and pip all that there is.
+	$(PIP_INSTALL) --no-compile --require-hashes --requirement $<
 	@touch $@
 
 .venv/.test: requirements/test.txt | .venv/bin/pip

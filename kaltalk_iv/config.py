@@ -10,7 +10,9 @@ from .core.tokens import MAX_LIFETIME_SECONDS
 from .vault import Vault
 
 SESSION_LIFETIME_SECONDS = 12 * 60 * 60
+MIN_SECRET_KEY_BYTES = 16  # a shorter one, "dev" above all, is guessed offline from any widget session
 
+_MAKE_A_SECRET_KEY = "python -c 'import secrets; print(secrets.token_urlsafe(32))'"  # noqa: S105 - a command
 _MAKE_A_KEY = "python -c 'import kaltalk_iv; print(kaltalk_iv.generate_encryption_key())'"
 
 
@@ -31,9 +33,9 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     first), ``KALTALK_IV_SESSION_LIFETIME`` and ``KALTALK_IV_MAX_TOKEN_LIFETIME`` (seconds).
     Raises RuntimeError with the mend when something is missing or wrong; no value is shown.
     """
-    secret_keys = [config.get("SECRET_KEY"), *(config.get("SECRET_KEY_FALLBACKS") or [])]
-    if not secret_keys[0]:
+    if not config.get("SECRET_KEY"):
         raise RuntimeError("KalTalkIV needs app.config['SECRET_KEY']: it signs widget sessions.")
+    secret_keys = [config["SECRET_KEY"], *(config.get("SECRET_KEY_FALLBACKS") or [])]
     given = config.get("KALTALK_IV_ENCRYPTION_KEYS") or ""
     keys = [key.strip() for key in (given.split(",") if isinstance(given, str) else given) if key.strip()]
     if not keys:
@@ -53,9 +55,14 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     )
 
 
-def _session_key(secret_key: str | bytes) -> bytes:
+def _session_key(secret_key: object) -> bytes:
     """Return a key of its own for widget sessions, so that no other signature made with SECRET_KEY passes for one."""
     raw = secret_key.encode() if isinstance(secret_key, str) else secret_key
+    if not isinstance(raw, bytes) or len(raw) < MIN_SECRET_KEY_BYTES:
+        raise RuntimeError(
+            "SECRET_KEY and each of SECRET_KEY_FALLBACKS must be text or bytes of at least "
+            f"{MIN_SECRET_KEY_BYTES} bytes. Make one with: {_MAKE_A_SECRET_KEY}"
+        )
     return hmac.digest(raw, b"kaltalk-iv widget session", hashlib.sha256)
 
 

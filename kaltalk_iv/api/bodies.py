@@ -3,15 +3,19 @@
 ``request.get_json`` takes other encodings, duplicates and NaN, and answers ten thousand brackets with a 500.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from flask import request
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.wsgi import get_input_stream
 
 from ..core.errors import SessionInvalid
 from ..core.strict_json import parse_object
 
 _BEARER = "bearer "
+_DRAINED_BYTES = 16 * 1024 * 1024
+_CHUNK_BYTES = 64 * 1024
 
 
 def read_json_object(max_bytes: int) -> dict[str, Any]:
@@ -26,6 +30,24 @@ def read_json_object(max_bytes: int) -> dict[str, Any]:
     if (request.content_length or 0) > max_bytes:
         raise RequestEntityTooLarge(f"The body may have at most {max_bytes} bytes.")
     return parse_object(request.get_data(cache=False))
+
+
+def drain() -> None:
+    """Read what is left of the body, up to 16 MiB, and throw it away.
+
+    A server that closes a connection with unread data on it resets it, and the client never sees the answer that said
+    what was wrong.
+    """
+    if "wsgi.input_terminated" in request.environ:
+        stream = request.environ["wsgi.input"]
+    elif "stream" in vars(request):  # read already, and nobody would end the wait for more
+        return
+    else:
+        stream = get_input_stream(request.environ)
+    left = _DRAINED_BYTES
+    with suppress(OSError, ClientDisconnected):
+        while left > 0 and (chunk := stream.read(min(_CHUNK_BYTES, left))):
+            left -= len(chunk)
 
 
 def read_bearer() -> str:

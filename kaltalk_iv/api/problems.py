@@ -37,7 +37,7 @@ _STATUS: dict[type[KalTalkError], int] = {
     Conflict: 409,
     SecretUnavailable: 503,
 }
-_HTTP_CODES = {405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
+_HTTP_CODES = {400: "unreadable", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
 
 _log = logging.getLogger("kaltalk_iv")
 

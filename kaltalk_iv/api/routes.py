@@ -18,7 +18,7 @@ from ..state import current_state
 from ..store.messages import MessageRecord
 from ..store.organizations import get_organization
 from . import cors
-from .bodies import read_bearer, read_json_object
+from .bodies import drain, read_bearer, read_json_object
 from .problems import add_error_handlers
 
 IDENTIFY_BYTES = 16 * 1024
@@ -125,6 +125,7 @@ def _accept(*methods: str) -> None:
 
 
 def _finish(response: Response) -> Response:
+    drain()
     response.headers["X-Content-Type-Options"] = "nosniff"
     if request.endpoint != "kaltalk_iv_api.widget":
         response.headers["Cache-Control"] = "no-store"

@@ -7,6 +7,7 @@ from flask.cli import with_appcontext
 from sqlalchemy.orm import Session
 
 from ..config import Settings
+from ..core.claims import parse_external_id
 from ..core.errors import NotFound, UnknownOrganization
 from ..store import customers, organizations
 from ..store.customers import CustomerRecord
@@ -29,7 +30,7 @@ def show_(organization_id: str, external_id: str, as_json: bool) -> None:
     def find(session: Session, _settings: Settings, _now: float) -> tuple[CustomerRecord, bool]:
         if organizations.get_organization(session, organization_id) is None:
             raise UnknownOrganization
-        found = customers.find_by_external_id(session, organization_id, external_id)
+        found = customers.find_by_external_id(session, organization_id, parse_external_id(external_id, "--external-id"))
         if found is None:
             raise NotFound("customer")
         return found, customers.verified_flag_now(session, organization_id, found)

@@ -1,7 +1,11 @@
 """``kaltalk-iv db``: our tables."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 import sqlalchemy as sa
+from alembic.util import CommandError
 from flask.cli import with_appcontext
 from sqlalchemy.exc import InterfaceError, OperationalError
 
@@ -20,12 +24,10 @@ def db() -> None:
 @with_appcontext
 def upgrade(as_json: bool) -> None:
     """Bring the tables up to date. Safe to run again, and by two machines at once."""
-    engine = _engine()
-    try:
+    with _one_sentence():
+        engine = _engine()
         migrations.upgrade(engine)
         revision = migrations.current_revision(engine)
-    except (OperationalError, InterfaceError) as error:
-        raise click.ClickException(f"The database did not answer ({type(error).__name__}).") from None
     show({"revision": revision}, [f"The tables are at revision {revision}."], as_json=as_json)
 
 
@@ -34,7 +36,8 @@ def upgrade(as_json: bool) -> None:
 @with_appcontext
 def current(as_json: bool) -> None:
     """Say which revision the tables are at."""
-    revision = migrations.current_revision(_engine())
+    with _one_sentence():
+        revision = migrations.current_revision(_engine())
     show({"revision": revision}, [revision or "The tables are not there yet."], as_json=as_json)
 
 
@@ -45,10 +48,22 @@ def current(as_json: bool) -> None:
 @with_appcontext
 def downgrade(revision: str, as_json: bool) -> None:
     """Take the tables back to REVISION ("base" drops them)."""
-    engine = _engine()
-    migrations.downgrade(engine, revision)
-    now_at = migrations.current_revision(engine)
+    with _one_sentence():
+        engine = _engine()
+        migrations.downgrade(engine, revision)
+        now_at = migrations.current_revision(engine)
     show({"revision": now_at}, [f"The tables are at revision {now_at or 'base'}."], as_json=as_json)
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """End the command with one sentence instead of a traceback, which would show where the database is."""
+    try:
+        yield
+    except CommandError as error:
+        raise click.ClickException(f"{error}.") from None
+    except (OperationalError, InterfaceError) as error:
+        raise click.ClickException(f"The database did not answer ({type(error).__name__}).") from None
 
 
 def _engine() -> sa.Engine:

@@ -6,7 +6,6 @@ import click
 from flask.cli import with_appcontext
 
 from ..core.policy import Mode, Plan
-from ..core.text import is_id
 from ..service import settings as use_cases
 from ..store import organizations
 from ..store.database import new_id
@@ -31,10 +30,9 @@ def organization() -> None:
 @with_appcontext
 def create(name: str, organization_id: str | None, plan: str, mode: str, as_json: bool) -> None:
     """Create an organization called NAME, with its first signing secret."""
-    if organization_id is not None and not is_id(organization_id):
-        raise click.ClickException("An id has 1 to 64 letters, digits, hyphens or underscores, such as org_shop.")
-    new = OrganizationRecord(organization_id or new_id("org"), name, Plan(plan), Mode(mode), ())
-    run(lambda session, settings, now: use_cases.create_organization(session, settings, actor(), new, now))
+    id_ = new_id("org") if organization_id is None else organization_id
+    asked = OrganizationRecord(id_, name, Plan(plan), Mode(mode), ())
+    new = run(lambda session, settings, now: use_cases.create_organization(session, settings, actor(), asked, now))
     show(_values(new), [f"Created {new.id}."], as_json=as_json)
 
 

@@ -1,13 +1,19 @@
 """JSON objects, read strictly: the one parser for token headers, token payloads and request bodies.
 
-``json.loads`` takes NaN, duplicate members, UTF-16, a byte order mark, and answers deep nesting with
-``RecursionError``. Each of these has been used to make two readers of one text see two different things.
+``json.loads`` takes NaN, duplicate members, UTF-16, a byte order mark, and answers deep nesting with ``RecursionError``
+at a depth that differs by Python version and by caller. Each of these makes two readers of one text see two things.
 """
 
 import json
+import re
 from typing import Any, NoReturn
 
 from .errors import Unreadable
+
+MAX_DEPTH = 32
+
+# A text or a bracket. The closing quote is optional and nothing is given back, so that every input is read once.
+_TEXT_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -21,6 +27,16 @@ def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+def _refuse_depth(text: str) -> None:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for found in _TEXT_OR_BRACKET.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
+        if depth > MAX_DEPTH:
+            raise Unreadable(f"The JSON is nested too deeply: at most {MAX_DEPTH} levels are read.")
+
+
 _DECODER = json.JSONDecoder(object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant)
 
 
@@ -31,11 +47,11 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     Raises Unreadable for anything else, however large, deep or strange.
     """
     try:
-        value = _DECODER.decode(raw.decode("utf-8"))
+        text = raw.decode("utf-8")
+        _refuse_depth(text)
+        value = _DECODER.decode(text)
     except UnicodeDecodeError:
         raise Unreadable("The text is not UTF-8.") from None
-    except RecursionError:
-        raise Unreadable("The JSON is nested too deeply.") from None
     except ValueError:  # JSONDecodeError, and integers of more digits than the interpreter converts
         raise Unreadable("The text is not valid JSON.") from None
     if not isinstance(value, dict):

@@ -3,7 +3,6 @@
 import secrets
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, send_from_directory, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -59,9 +58,9 @@ def reply(conversation_id: str) -> AnyResponse:
     """POST: send a reply. What cannot be sent comes back with its text and the cause."""
     organization_id, author_name = viewer().organization_id, viewer().name
     form = request.form
+    client_message_id = parse_client_message_id(form.get("client_message_id"))
     try:
         text = parse_message(form.get("text"))
-        client_message_id = parse_client_message_id(form.get("client_message_id"))
         current_state().commit(
             lambda session, now: use_cases.reply(
                 session,
@@ -87,7 +86,9 @@ def asset(name: str) -> Response:
     return send_from_directory(_PACKAGE / "static", name, max_age=0, conditional=True)
 
 
-def _conversation_page(conversation_id: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
+def _conversation_page(
+    conversation_id: str, status: int = HTTPStatus.OK, *, draft: str = "", problem: str = ""
+) -> Response:
     organization_id = viewer().organization_id
     opened = current_state().commit(
         lambda session, now: use_cases.open_conversation(session, organization_id, conversation_id, now)
@@ -95,7 +96,12 @@ def _conversation_page(conversation_id: str, status: int = HTTPStatus.OK, **valu
     state = current_state()
     entries = use_cases.list_conversations(state.session, organization_id, state.clock())
     page = render_template(
-        _page("conversation"), opened=opened, entries=entries, fresh_id=secrets.token_hex(16), **values
+        _page("conversation"),
+        opened=opened,
+        entries=entries,
+        draft=draft,
+        problem=problem,
+        fresh_id=secrets.token_hex(16),
     )
     return make_response(page, status)
 

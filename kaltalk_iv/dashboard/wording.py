@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ..core.errors import Reason
-from ..core.policy import Mode, State, Verdict
+from ..core.policy import Mode, State
 from ..service.inbox import Entry, OpenConversation
 from ..store.messages import MessageRecord
 
@@ -26,12 +26,16 @@ REASONS = {
         "bad signature",
         "The token was not signed with your secret: somebody without it, or a deployment that still has an old one.",
     ),
-    Reason.EXPIRED: Wording("token expired", "The proof had run out when this visitor last wrote, and no fresh one came."),
+    Reason.EXPIRED: Wording(
+        "token expired", "The proof had run out when this visitor last wrote, and no fresh one came."
+    ),
     Reason.NOT_YET_VALID: Wording(
         "token from the future", "The token is dated in the future: the clock of your website's server may be wrong."
     ),
     Reason.MISSING_CLAIM: Wording("incomplete token", "The token lacks a value that it must have, such as the id."),
-    Reason.INVALID_CLAIM: Wording("invalid token", "The token holds a value that cannot be used, so nothing is proven."),
+    Reason.INVALID_CLAIM: Wording(
+        "invalid token", "The token holds a value that cannot be used, so nothing is proven."
+    ),
     Reason.LIFETIME_TOO_LONG: Wording(
         "token valid for too long", "The token would be valid for longer than is safe, so it was not accepted."
     ),
@@ -53,20 +57,28 @@ def title(entry: Entry) -> str:
     return entry.title or NO_NAME[entry.verdict.state]
 
 
-def shield(verdict: Verdict) -> str | None:
+def shield(entry: Entry) -> str | None:
     """Return ``verified``, ``unverified``, or None where no shield is drawn: mode off, and anonymous visitors."""
-    if verdict.state is State.ANONYMOUS or verdict.reason is Reason.VERIFICATION_OFF:
+    if entry.mode is Mode.OFF or entry.verdict.state is State.ANONYMOUS:
         return None
-    return "verified" if verdict.state is State.VERIFIED else "unverified"
+    return "verified" if entry.verdict.state is State.VERIFIED else "unverified"
 
 
-def why_no_shield(mode: Mode, verdict: Verdict) -> str:
-    """Return the muted line that stands in place of a shield."""
-    if mode is Mode.OFF:
-        return REASONS[Reason.VERIFICATION_OFF].sentence
-    if verdict.state is State.ANONYMOUS:
+def why(entry: Entry) -> str:
+    """Return the sentence about the identity of a conversation, with a shield or in place of one."""
+    reason = entry.verdict.reason
+    if entry.verdict.state is State.ANONYMOUS:
         return "This visitor has not said who they are."
-    return "This visitor wrote while identity verification was off: nobody was checked."
+    if reason is None:
+        return "Your website proved who is writing."
+    if reason is Reason.VERIFICATION_OFF and entry.mode is not Mode.OFF:
+        return "This visitor wrote while identity verification was off, so nobody was checked."
+    return REASONS[reason].sentence
+
+
+def no_shield(entry: Entry) -> str:
+    """Return the words that stand in a list in place of a shield."""
+    return "Anonymous" if entry.verdict.state is State.ANONYMOUS else "Not checked"
 
 
 def short(reason: str) -> str:

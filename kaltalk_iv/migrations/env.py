@@ -18,6 +18,10 @@ def _is_ours(name: str | None, kind: str, _parents: Any) -> bool:
 connection: sa.Connection = context.config.attributes["connection"]
 if connection.dialect.name == "postgresql":
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+elif connection.dialect.name == "sqlite":
+    # Python's sqlite3 begins nothing before DDL: without this, a second process upgrades the same tables, and an
+    # upgrade that fails half-way leaves half the tables.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 context.configure(
     connection=connection,
     target_metadata=Base.metadata,

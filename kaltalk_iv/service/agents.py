@@ -43,18 +43,20 @@ def create_agent(
     if agents.find_agent(session, login) is not None:
         raise Conflict(f"There is an agent {login} already.")
     stored = passwords.hash_password(password)
-    return agents.add_agent(
-        session, organization_id, login=login, name=name, role=role, password_hash=stored, now=now
-    )
+    return agents.add_agent(session, organization_id, login=login, name=name, role=role, password_hash=stored, now=now)
 
 
 def set_password(session: Session, login: str, password: str) -> bool:
-    """Give an agent another password and end their open logins; False when nobody has this login. Raises Unreadable."""
+    """Give an agent another password and end their open logins; False when nobody has this login.
+
+    The password that they have already changes nothing. Raises Unreadable for one that is too short or too long.
+    """
     _check_length(password)
     agent = agents.find_agent(session, login.strip().lower())
     if agent is None:
         return False
-    agents.change_password_hash(session, agent.id, passwords.hash_password(password))
+    if not passwords.is_password(agent.password_hash, password):
+        agents.change_password_hash(session, agent.id, passwords.hash_password(password))
     return True
 
 

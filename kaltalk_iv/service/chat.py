@@ -9,7 +9,8 @@ from ..config import Settings
 from ..core import origins
 from ..core.errors import IdentityRefused, OriginNotAllowed, SessionEnded, SessionInvalid, Unreadable
 from ..core.policy import Mode, State, Verdict, verdict_now
-from ..core.sessions import WidgetSession, unseal
+from ..core.sessions import WidgetSession
+from ..session_seal import unseal
 from ..store import conversations, messages, organizations, sessions
 from ..store.messages import MessageRecord
 from ..store.organizations import SessionRecords

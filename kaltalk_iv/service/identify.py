@@ -18,8 +18,9 @@ from ..core.errors import (
 )
 from ..core.keyring import SigningSecret
 from ..core.policy import Decision, FailedToken, Mode, NoToken, Token, UncheckedToken, Verdict, decide
-from ..core.sessions import WidgetSession, seal, unseal
-from ..store import conversations, organizations, sessions
+from ..core.sessions import WidgetSession
+from ..session_seal import seal, unseal
+from ..store import conversations, organizations
 from ..store.database import new_id
 from ..store.organizations import IdentifyRecords, SecretRecord
 from .binding import bind
@@ -63,7 +64,9 @@ def identify(
     """
     decoded = tokens.decode_unverified(request.user_jwt) if request.has_token else None
     claimed = request.plain if decoded is None else decoded[0].filled_up_from(request.plain)
-    records = organizations.load_for_identify(session, organization_id, claimed.external_id, now)
+    prior = _prior_session(settings, organization_id, request, now)
+    prior_id = None if prior is None else prior.id
+    records = organizations.load_for_identify(session, organization_id, claimed.external_id, prior_id, now)
     if records is None:
         raise UnknownOrganization
     if not origins.is_allowed(request.origin, records.organization.origins):
@@ -74,7 +77,8 @@ def identify(
         raise IdentityRefused(decision.reason)
     _stamp_secret(session, records, decision, now)
     customer_id = bind(session, organization_id, decision, records.customer, now)
-    prior = _prior_session(session, settings, organization_id, request, now)
+    if records.prior_ended:
+        prior = None
     goes_on = prior is not None and prior.is_continued_by(decision.state, decision.claims)
     visitor = WidgetSession(
         id=prior.id if prior is not None and goes_on else new_id("ses"),
@@ -139,14 +143,13 @@ def _stamp_secret(session: Session, records: IdentifyRecords, decision: Decision
 
 
 def _prior_session(
-    session: Session, settings: Settings, organization_id: str, request: IdentifyRequest, now: float
+    settings: Settings, organization_id: str, request: IdentifyRequest, now: float
 ) -> WidgetSession | None:
-    """Return the live session that the page had before, or None: a dead one is no reason to refuse an identify."""
+    """Return the session that the page had before, or None: a dead one is no reason to refuse an identify."""
     if request.session is None:
         return None
     try:
         prior = unseal(request.session, settings.session_keys, now)
     except (SessionInvalid, SessionExpired):
         return None
-    is_ours = prior.organization_id == organization_id
-    return prior if is_ours and not sessions.is_ended(session, organization_id, prior.id) else None
+    return prior if prior.organization_id == organization_id else None

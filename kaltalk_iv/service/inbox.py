@@ -22,9 +22,10 @@ OTHERS_LENGTH = 10
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A conversation with what its identity is worth now. ``title`` is None when nobody is named."""
+    """A conversation with what its identity is worth now, in the effective mode. ``title`` is None for nobody named."""
 
     conversation: ConversationRecord
+    mode: Mode
     verdict: Verdict
     title: str | None
 
@@ -56,7 +57,6 @@ class OpenConversation:
     """All that an agent sees of one conversation. ``proof_ended``: what was said is proven, a reply waits for proof."""
 
     entry: Entry
-    mode: Mode
     lines: tuple[MessageRecord, ...]
     record: Record | None
     fields: tuple[Field, ...]
@@ -85,7 +85,6 @@ def open_conversation(session: Session, organization_id: str, conversation_id: s
     proven_until = row.conversation.proven_until
     return OpenConversation(
         entry=entry,
-        mode=mode,
         lines=tuple(messages.all_messages(session, organization_id, conversation_id)),
         record=record,
         fields=_fields(entry, record),
@@ -158,16 +157,14 @@ def _entry(row: InboxRow, mode: Mode, now: float) -> Entry:
     # No time limit here: what was spoken under proof stays proven when the token has run out since.
     verdict = verdict_now(said.verdict, mode, proven_until=math.inf, secret_revoked=row.secret_revoked, now=now)
     of_record = row.customer_name or row.customer_email or row.customer_external_id
-    return Entry(said, verdict, of_record or said.claimed_name or said.claimed_email or said.claimed_external_id)
+    return Entry(said, mode, verdict, of_record or said.claimed_name or said.claimed_email or said.claimed_external_id)
 
 
 def _record(session: Session, organization_id: str, customer_id: str | None) -> Record | None:
     customer = None if customer_id is None else customers.get_customer(session, organization_id, customer_id)
     if customer is None:
         return None
-    alive = {
-        secret.id for secret in organizations.list_secrets(session, organization_id) if secret.revoked_at is None
-    }
+    alive = {secret.id for secret in organizations.list_secrets(session, organization_id) if secret.revoked_at is None}
     # Whoever held a revoked secret could prove anything: its proofs count for nothing, and neither do lost secrets'.
     proof_revoked = customer.verified_secret_id is not None and customer.verified_secret_id not in alive
     return Record(customer, customer.verified and not proof_revoked, proof_revoked)

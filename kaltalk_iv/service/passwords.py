@@ -1,4 +1,4 @@
-"""Agents' passwords at rest: scrypt (RFC 7914) with a salt of its own each, and a check that takes as long for nobody."""
+"""Agents' passwords at rest: scrypt (RFC 7914), a salt for each, and a check that takes as long for nobody."""
 
 import hashlib
 import hmac

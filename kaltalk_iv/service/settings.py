@@ -1,15 +1,17 @@
 """What admins change: plan, mode, origins and signing secrets. Each change leaves an audit line, never a value."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
 from ..config import Settings
-from ..core.errors import Conflict, UnknownOrganization
+from ..core.claims import parse_name
+from ..core.errors import Conflict, InvalidClaim, UnknownOrganization, Unreadable
 from ..core.keyring import ENTROPY_BYTES, GRACE_SECONDS, fingerprint, is_active, secret_from
 from ..core.origins import parse_origin
 from ..core.policy import Mode, Plan
+from ..core.text import is_id
 from ..store import organizations
 from ..store.database import new_id
 from ..store.organizations import OrganizationRecord, SecretRecord
@@ -25,13 +27,23 @@ class Actor:
 
 def create_organization(
     session: Session, settings: Settings, actor: Actor, organization: OrganizationRecord, now: float
-) -> None:
-    """Store a new organization with its first signing secret. Raises Conflict when the id is taken."""
+) -> OrganizationRecord:
+    """Store a new organization with its first signing secret, and return it as stored.
+
+    Raises Unreadable for an id or a name that is none, or Conflict when the id is taken.
+    """
+    if not is_id(organization.id):
+        raise Unreadable("An id has 1 to 64 letters, digits, hyphens or underscores, such as org_shop.")
+    try:
+        organization = replace(organization, name=parse_name(organization.name))
+    except InvalidClaim as error:
+        raise Unreadable(error.detail) from None
     if organizations.get_organization(session, organization.id) is not None:
         raise Conflict(f"There is an organization {organization.id} already.")
     organizations.add_organization(session, organization, now)
     _audit(session, organization.id, actor, "organization_created", f"plan {organization.plan}", now)
     _add_secret(session, settings, organization.id, now)
+    return organization
 
 
 def change_organization(

@@ -68,28 +68,19 @@
   // ---- Options and storage ----
 
   function readOptions(raw) {
-    const read = (key) => {
+    const read = (key, type) => {
       try {
-        return raw?.[key] ?? undefined;
-      } catch {
-        return warn(key, `reading the init option ${key} threw; it is left out.`);
-      }
+        const value = raw?.[key] ?? undefined;
+        if (value === undefined || typeof value === type) return value;
+        if (type === "string" && Number.isFinite(value)) return String(value);
+      } catch { /* a getter of the page's threw: told below */ }
+      return warn(key, `the init option ${key} must be a ${type} and is left out. If it is a promise, await it first.`);
     };
-    const text = (key) => {
-      const value = read(key);
-      if (value === undefined || typeof value === "string") return value;
-      if (Number.isFinite(value)) return String(value);
-      return warn(key, `the init option ${key} must be a text; it is left out. If it is a promise, await it first.`);
-    };
+    const text = (key) => read(key, "string");
     const claims = { userJwt: text("userJwt"), externalId: text("externalId"), email: text("email"), name: text("name") };
-    const getUserJwt = read("getUserJwt");
-    return {
-      organizationId: text("organizationId")?.trim(),
-      claims,
-      getUserJwt: typeof getUserJwt === "function" ? getUserJwt : undefined,
-      who: whoIs(claims, claims.userJwt),
-      print: JSON.stringify(claims),
-    };
+    const organizationId = text("organizationId")?.trim();
+    const getUserJwt = read("getUserJwt", "function");
+    return { organizationId, claims, getUserJwt, who: whoIs(claims, claims.userJwt), print: JSON.stringify(claims) };
   }
 
   /** A token's claims, unproven: a hint, never a decision. */
@@ -162,9 +153,10 @@
     const key = PREFIX + options.organizationId;
     const kept = recall(key);
     const me = {
-      options, key, kept, token: kept?.token, visitor: null, who: null, identity: null, stale: true, fresh: false,
-      thread: [], cursor: null, loaded: false, seen: undefined, unread: 0, open: false, phase: "connecting", trouble: "",
-      attempt: 0, notBefore: 0, mustWait: false, lostAt: -Infinity, refusal: "", running: false, again: false, timer: 0, renewal: 0,
+      options, key, kept, userJwt: options.claims.userJwt, token: kept?.token, visitor: null, who: null, identity: null,
+      stale: true, fresh: false, thread: [], cursor: null, loaded: false, seen: undefined, unread: 0, open: false,
+      phase: "connecting", refusal: "", trouble: "", attempt: 0, notBefore: 0, mustWait: false, lostAt: -Infinity,
+      running: false, again: false, timer: 0, renewal: 0, isOver: false,
     };
     life = me;
     listenToTabs();
@@ -206,22 +198,25 @@
   async function identify(me) {
     const { options } = me;
     const { claims, getUserJwt, organizationId } = options;
-    const asks = Boolean(getUserJwt) && (me.fresh || claims.userJwt === undefined);
+    const asks = getUserJwt && (me.fresh || me.userJwt === undefined);
     me.fresh = false;
-    const userJwt = asks ? await askHost(options) : claims.userJwt;
+    const given = asks ? await askHost(getUserJwt) : undefined;
     if (me !== life) return Infinity;
+    if (me.options !== options) return 0; // init was called again meanwhile
+    const userJwt = given ?? me.userJwt;
+    me.userJwt = userJwt;
     const body = { ...claims, userJwt, session: me.token };
     const answer = await request("POST", `/v1/organizations/${encodeURIComponent(organizationId)}/identify`, { body });
     const token = answer.data.session?.token;
     if (me.isOver && token) endSession(token); // it came after shutdown
     if (me !== life) return Infinity;
-    if (me.options !== options) return 0; // init was called again meanwhile
+    if (me.options !== options) return 0;
     if (isPassing(answer)) return later(me, answer);
     if (answer.ok && typeof token !== "string") return later(me, { ...answer, code: "unreachable" });
     const { state, reason } = Object(answer.data.identity);
     const isPlain = reason === "no_token" || reason === "verification_off";
     const failed = answer.ok ? state === "unverified" && !isPlain : answer.status === 401;
-    if (answer.ok) adopt(me, answer.data, userJwt);
+    if (answer.ok) adopt(me, answer.data);
     if (failed && getUserJwt && !asks) { // the page lay around: ask for a new token, once
       me.stale = me.fresh = true;
       return 0;
@@ -230,7 +225,7 @@
     return answer.ok ? undefined : refuse(me, answer);
   }
 
-  async function askHost({ getUserJwt, claims }) {
+  async function askHost(getUserJwt) {
     let timer;
     try {
       const limit = new Promise((_, reject) => (timer = setTimeout(reject, REQUEST_LIMIT)));
@@ -238,28 +233,28 @@
       if (typeof userJwt === "string" && userJwt) return userJwt;
     } catch { /* told below */ }
     clearTimeout(timer);
-    warn("getUserJwt", "getUserJwt gave no token; the widget goes on with what init was given.");
-    return claims.userJwt;
+    warn("getUserJwt", "getUserJwt gave no token; the widget goes on with what it had.");
+    return undefined;
   }
 
-  function adopt(me, { identity, session, warnings }, userJwt) {
+  function adopt(me, { identity, session, warnings }) {
     const visitor = String(session.visitor ?? session.id ?? session.token);
-    const who = whoIs(me.options.claims, userJwt);
+    const who = whoIs(me.options.claims, me.userJwt);
     if (me.visitor !== null && me.visitor !== visitor) forget(me, me.who === who);
     const { kept } = me;
     // The cursor starts again: the new session may see more or less of the thread.
     Object.assign(me, { kept: null, token: session.token, visitor, who, stale: false, cursor: null });
     if (kept?.visitor === visitor) {
       me.seen = kept.seen;
-      for (const old of Array.isArray(kept.outbox) ? kept.outbox : []) compose(me, old);
+      for (const old of kept.outbox ?? []) compose(me, old);
     }
     save(me);
     settle(me);
     noteIdentity(me, identity);
-    for (const { code, field, detail } of Array.isArray(warnings) ? warnings : []) {
+    for (const { code, field, detail } of warnings ?? []) {
       warn(`${code} ${field}`, `${detail ?? ""} (${code}${field ? `: ${field}` : ""})`);
     }
-    planRenewal(me, userJwt);
+    planRenewal(me);
   }
 
   function noteIdentity(me, given) {
@@ -270,11 +265,11 @@
     return true;
   }
 
-  function planRenewal(me, userJwt) {
+  function planRenewal(me) {
     clearTimeout(me.renewal);
-    const { iat, exp } = peek(userJwt);
     // The token's lifetime counts, not the visitor's clock: one that is hours wrong must not make a loop.
-    const seconds = Number.isFinite(iat) ? exp - iat : Math.max(exp - Date.now() / 1000, 300);
+    const { iat, exp } = peek(me.userJwt);
+    const seconds = exp - iat;
     if (!me.options.getUserJwt || !(seconds > 0)) return;
     me.renewal = setTimeout(() => {
       me.stale = me.fresh = true;
@@ -313,22 +308,22 @@
   async function ask(me, method, path, body) {
     const answer = await request(method, path, { body, token: me.token, keepalive: method === "POST" });
     if (me !== life) return { pause: Infinity };
-    if (answer.status === 401) {  // identify again: at once the first time, then with a growing pause
+    if (answer.status === 401) { // identify again: at once the first time, then with a growing pause
       const isFirst = performance.now() - me.lostAt > 30_000;
       me.lostAt = performance.now();
       me.stale = me.fresh = true;
       return { pause: isFirst ? 0 : later(me, answer) };
     }
     if (isPassing(answer)) return { pause: later(me, answer) };
-    me.attempt = 0;
-    settle(me);
     return { answer };
   }
 
   async function deliver(me, row) {
     const { text, clientMessageId } = row;
     const { pause, answer } = await ask(me, "POST", "/v1/messages", { text, clientMessageId });
-    if (!answer || !me.thread.includes(row)) return pause;
+    if (!answer) return pause;
+    me.attempt = 0;
+    settle(me);
     if (answer.ok) {
       // Its cursor is not taken over: a reply could stand before it, and would be skipped.
       const { id, createdAt } = Object(answer.data.message);
@@ -348,13 +343,14 @@
       me.cursor = null; // perhaps it is unknown by now
       return later(me, answer);
     }
-    if (cursor === null) {
+    if (cursor === null) { // what the session may not see any more goes
       const visible = new Set(messages.map(({ id }) => String(id)));
       for (const row of me.thread.filter(({ placed, id }) => placed && !visible.has(id))) drop(me, row);
     }
     for (const message of messages) place(me, message);
     me.cursor = answer.data.cursor ?? cursor;
-    me.loaded = true;
+    Object.assign(me, { loaded: true, attempt: 0 });
+    settle(me);
     countUnread(me);
     const wasVerified = me.identity?.state === "verified";
     if (noteIdentity(me, identity)) {
@@ -436,49 +432,50 @@
   const CSS = `
 .root { --ground: #fff; --ink: #211e3b; --soft: #625e7e; --line: #e3e0f1; --mine: #5748d8; --theirs: #f1effb; --bad: #b3261e;
   font: 1em/1.45 system-ui, sans-serif; color: var(--ink); color-scheme: light; }
-.root * { box-sizing: border-box; margin: 0; font: inherit; color: inherit; }
+:where(.root *) { box-sizing: border-box; margin: 0; padding: 0; font: inherit; color: inherit; }
 [hidden] { display: none !important; }
 .quiet { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-button { cursor: pointer; border: 1px solid transparent; background: none; padding: 0; }
+:where(button) { cursor: pointer; border: 1px solid transparent; background: none; }
 svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
 :focus-visible { outline: 3px solid #8f83ff; outline-offset: 2px; }
 .launcher, .close, .send { flex: none; display: grid; place-items: center; border-radius: 50%; width: 44px; height: 44px; }
-.root .launcher, .root .send, .root .header, [data-author=visitor] .text { color: #fff; background: var(--mine); }
+.launcher, .send, .header, [data-author=visitor] .text { color: #fff; background: var(--mine); }
 .launcher, .panel { position: fixed; right: calc(20px + env(safe-area-inset-right)); bottom: calc(20px + env(safe-area-inset-bottom)); }
 .launcher { width: 56px; height: 56px; box-shadow: 0 6px 20px rgb(60 46 180 / .38); }
 [aria-expanded=false] .down, [aria-expanded=true] .chat { display: none; }
-.root .badge { position: absolute; top: -4px; right: -4px; min-width: 22px; padding: 0 6px; border-radius: 11px; font-size: 12px;
+.badge { position: absolute; top: -4px; right: -4px; min-width: 22px; padding: 0 6px; border-radius: 11px; font-size: 12px;
   font-weight: 600; line-height: 20px; background: #c4314b; border: 1px solid var(--ground); }
 .panel { margin-bottom: 72px; width: min(376px, 100vw - 40px); height: min(580px, 100dvh - 112px); display: flex;
   flex-direction: column; overflow: hidden; background: var(--ground); border: 1px solid var(--line); border-radius: 20px;
   box-shadow: 0 12px 40px rgb(20 14 70 / .26); animation: rise .18s ease-out; }
 @keyframes rise { from { opacity: 0; transform: translateY(8px); } }
 .header { display: flex; align-items: center; justify-content: space-between; padding: 10px 10px 10px 20px; }
-.root .title { font-size: 1.0625em; font-weight: 600; }
+.title { font-size: 1.0625em; font-weight: 600; }
 .close:focus-visible { outline-color: #fff; outline-offset: -4px; }
 .middle { flex: 1; min-height: 0; display: flex; position: relative; }
 .messages { flex: 1; overflow-y: auto; overscroll-behavior: contain; padding: 18px 16px 10px; display: flex; flex-direction: column;
   gap: 12px; outline-offset: -4px; }
 .messages > :first-child { margin-top: auto; }
-.root .empty { position: absolute; inset: 0; display: grid; place-content: center; justify-items: center; gap: 12px; padding: 24px;
+.empty { position: absolute; inset: 0; display: grid; place-content: center; justify-items: center; gap: 12px; padding: 24px;
   text-align: center; color: var(--soft); }
 .message { max-width: 84%; align-self: start; display: flex; flex-direction: column; align-items: start; gap: 3px; }
 [data-author=visitor] { align-self: end; align-items: end; }
 .text { padding: 9px 14px; border-radius: 18px 18px 18px 6px; background: var(--theirs); border: 1px solid transparent;
   white-space: pre-wrap; overflow-wrap: anywhere; }
 [data-author=visitor] .text { border-radius: 18px 18px 6px; }
-[data-status=failed] .text.text { background: none; border-color: var(--bad); color: inherit; }
-.root .who, .root .meta, .root .status { font-size: .8125em; color: var(--soft); padding: 0 6px; }
-.root .again { color: var(--bad); text-decoration: underline; padding: 3px 0; }
-.root .status:not(:empty) { padding: 8px 20px; border-top: 1px solid var(--line); }
+[data-status=failed] .text { background: none; border-color: var(--bad); color: inherit; }
+.who, .meta, .status { font-size: .8125em; color: var(--soft); padding: 0 6px; }
+.again { color: var(--bad); text-decoration: underline; padding: 3px 0; }
+.status:not(:empty) { padding: 8px 20px; border-top: 1px solid var(--line); }
 .form { display: flex; align-items: end; gap: 8px; padding: 12px; border-top: 1px solid var(--line); }
 .input { flex: 1; min-width: 0; field-sizing: content; min-height: 44px; max-height: 8.5em; resize: none; padding: 9px 14px;
   background: var(--ground); border: 1px solid #8580a8; border-radius: 22px; }
+.input:focus-visible { outline-offset: -2px; }
 .input::placeholder { color: var(--soft); opacity: 1; }
-.root :placeholder-shown + .send { background: var(--theirs); color: var(--soft); }
+:placeholder-shown + .send { background: var(--theirs); color: var(--soft); }
 @media (max-width: 480px), (max-height: 480px) {
-  .panel { inset: 0; margin: 0; width: auto; height: 100dvh; border: 0; border-radius: 0; padding: env(safe-area-inset-top)
-    env(safe-area-inset-right) env(safe-area-inset-bottom) env(safe-area-inset-left); }
+  .panel { inset: 0; margin: 0; width: auto; height: 100dvh; border: 0; border-radius: 0;
+    padding: env(safe-area-inset-top) 0 env(safe-area-inset-bottom); }
   .launcher[aria-expanded=true] { display: none; }
 }
 @media (prefers-color-scheme: dark) {
@@ -489,7 +486,7 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
 @media (forced-colors: active) { button, .text { border-color: currentColor; } }
 @media print { .root { display: none; } }`;
 
-  const CHAT = "M20 4H4a1 1 0 0 0-1 1v11a1 1 0 0 0 1 1h4v4l5-4h7a1 1 0 0 0 1-1V5a1 1 0 0 0-1-1z";
+  const CHAT = "M21 11.5a8.5 8.5 0 0 1-12.6 7.4L3 21l2.1-5.4A8.5 8.5 0 1 1 21 11.5z";
   const SVG = "http://www.w3.org/2000/svg";
 
   function fill(node, attributes, children) {
@@ -513,8 +510,7 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
     const host = document.createElement("div");
     host.id = "kaltalk-widget";
     // The page's rules reach this element: a fixed box without a size moves nothing, not even in a flex body.
-    const box = { all: "initial", position: "fixed", "z-index": "2147483000" };
-    for (const [name, value] of Object.entries(box)) host.style.setProperty(name, value, "important");
+    host.style.cssText = "all: initial !important; position: fixed !important; z-index: 2147483000 !important";
     const shadow = host.attachShadow({ mode: "open" });
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(CSS);
@@ -623,23 +619,31 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
     if (!ui.panel) return;
     ui.empty.hidden = me.thread.length > 0;
     const line = statusLine(me);
-    if (ui.status.textContent !== line) ui.status.textContent = line; // else it is read out again
+    if (ui.status.textContent === line) return; // the same text again would be read out again
+    keepEnd(() => (ui.status.textContent = line));
+  }
+
+  /** Changes something, and shows the thread's end afterwards where it showed before. */
+  function keepEnd(change, isMine) {
+    const { list } = ui;
+    const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
+    change();
+    if (isAtEnd || isMine) list.scrollTop = list.scrollHeight;
   }
 
   function drawRow(me, row, next) {
     if (!ui?.list) return;
     const { list } = ui;
-    const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
+    const isMine = row.author === "visitor";
     if (!row.node) {
-      const isMine = row.author === "visitor";
       const who = el("span", isMine ? "quiet" : "who", { dir: "auto" }, isMine ? "You" : String(row.name || "Support"));
       const text = el("p", "text", { dir: "auto", lang: "" }, row.text);
       row.node = el("div", "message", { "data-author": row.author }, who, text, el("div", "meta", {}));
       fillRow(me, row);
     }
     const before = next?.node ?? null;
-    if (row.node.parentNode !== list || row.node.nextSibling !== before) list.insertBefore(row.node, before);
-    if (isAtEnd || row.author === "visitor") list.scrollTop = list.scrollHeight;
+    const isThere = row.node.parentNode === list && row.node.nextSibling === before; // what moves is read out again
+    if (!isThere) keepEnd(() => list.insertBefore(row.node, before), isMine);
     paint(me);
   }
 
@@ -683,7 +687,7 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
       me.options.getUserJwt = options.getUserJwt;
       return undefined;
     }
-    Object.assign(me, { options, stale: true, fresh: false, phase: "connecting" });
+    Object.assign(me, { options, userJwt: options.claims.userJwt, stale: true, fresh: false, phase: "connecting" });
     return wake(me);
   }
 
@@ -763,7 +767,7 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
     if (window[MARK]) return install(window[MARK]); // loaded twice
     Object.defineProperty(window, MARK, { value: api });
     listen(window, "online", () => {
-      if (!life || life.told) return; // not before Retry-After
+      if (!life || life.mustWait) return; // not before Retry-After
       life.notBefore = 0;
       wake(life);
     });

@@ -1,6 +1,7 @@
 """Conversations: which one a visitor is in, and who speaks in it."""
 
 import hashlib
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,29 +76,31 @@ def thread_of(session: Session, visitor: WidgetSession, *, is_verified: bool) ->
 def start_thread(session: Session, visitor: WidgetSession, verdict: Verdict, now: float) -> ConversationRecord:
     """Return a new conversation for ``visitor``; when another tab has just started it, that one.
 
-    The id follows from who speaks, so that two first messages at once meet in one row.
+    The id follows from who speaks, so that two first messages at once meet in one row. A thread that an anonymous
+    session began is passed over once another tab has given it to a customer.
     """
     is_verified = verdict.state is State.VERIFIED and visitor.customer_id is not None
     owner = f"customer:{visitor.customer_id}" if is_verified else f"session:{visitor.id}:{visitor.customer_id}"
-    conversation_id = "con_" + hashlib.sha256(owner.encode()).hexdigest()[:24]
-    insert_unless_there(
-        session,
-        Conversation,
-        organization_id=visitor.organization_id,
-        id=conversation_id,
-        message_count=0,
-        unread_count=0,
-        last_message_at=now,
-        last_message="",
-        last_author="visitor",
-        created_at=now,
-        first_proven_at=now if is_verified else None,
-        **_speaker(visitor, verdict, now),
-    )
-    started = _find(session, visitor.organization_id, Conversation.id == conversation_id)
-    if started is None:
-        raise RuntimeError("a conversation that was just inserted is not there")
-    return started
+    for turn in itertools.count():
+        conversation_id = "con_" + hashlib.sha256(f"{owner}:{turn}".encode()).hexdigest()[:24]
+        insert_unless_there(
+            session,
+            Conversation,
+            organization_id=visitor.organization_id,
+            id=conversation_id,
+            message_count=0,
+            unread_count=0,
+            last_message_at=now,
+            last_message="",
+            last_author="visitor",
+            created_at=now,
+            first_proven_at=now if is_verified else None,
+            **_speaker(visitor, verdict, now),
+        )
+        started = _find(session, visitor.organization_id, Conversation.id == conversation_id)
+        if started is not None and started.customer_id == visitor.customer_id:
+            return started
+    raise AssertionError("unreachable")
 
 
 def change_speaker(

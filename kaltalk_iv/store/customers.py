@@ -111,7 +111,7 @@ def apply_self_claimed(session: Session, organization_id: str, customer_id: str,
 
 def downgrade(session: Session, organization_id: str, customer_id: str, reason: Reason, now: float) -> None:
     """Take the verified flag from a record that has it."""
-    values = {"verified": False, "downgraded_at": now, "downgraded_reason": reason.value}
+    values = {"verified": False, "downgraded_at": now, "downgraded_reason": reason.value, "last_seen_at": now}
     _update(session, organization_id, customer_id, values, Customer.verified.is_(True))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ..core.errors import Conflict
 from ..core.policy import State, Verdict
 from ..core.sessions import WidgetSession
 from ..models import Conversation, Message
@@ -34,14 +35,31 @@ _MESSAGE = tuple(Message.__table__.c[name] for name in MessageRecord.__slots__)
 
 
 def find_sent(session: Session, visitor: WidgetSession, client_message_id: str) -> tuple[str, MessageRecord] | None:
-    """Return (conversation id, message) of what this session has sent under this id before, or None."""
-    found = sa.select(Message.conversation_id, *_MESSAGE).where(
-        Message.organization_id == visitor.organization_id,
-        Message.session_id == visitor.id,
-        Message.client_message_id == client_message_id,
+    """Return (conversation id, message) of what this session has sent under this id before, or None.
+
+    Raises Conflict when it stands in somebody else's conversation: one anonymous session, copied to two tabs, can go on
+    as two people, and neither gets the other's words for guessing an id.
+    """
+    found = (
+        sa.select(Conversation.id, Conversation.customer_id, *_MESSAGE)
+        .join(
+            Conversation,
+            sa.and_(
+                Conversation.organization_id == Message.organization_id, Conversation.id == Message.conversation_id
+            ),
+        )
+        .where(
+            Message.organization_id == visitor.organization_id,
+            Message.session_id == visitor.id,
+            Message.client_message_id == client_message_id,
+        )
     )
     row = session.execute(found).first()
-    return None if row is None else (row[0], MessageRecord(*row[1:]))
+    if row is None:
+        return None
+    if row[1] not in {None, visitor.customer_id}:
+        raise Conflict("This clientMessageId is taken. Send the message under a new one.")
+    return row[0], MessageRecord(*row[2:])
 
 
 def append(

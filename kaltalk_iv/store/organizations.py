@@ -51,6 +51,7 @@ class IdentifyRecords:
     organization: OrganizationRecord
     secrets: tuple[SecretRecord, ...]
     customer: CustomerRecord | None
+    prior_ended: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,15 @@ _SECRET = (
 _CUSTOMER = tuple(Customer.__table__.c[name] for name in CustomerRecord.__slots__)
 
 _FOR_IDENTIFY = (
-    sa.select(*_ORGANIZATION, *_SECRET, *_CUSTOMER)
+    sa.select(*_ORGANIZATION, EndedSession.id, *_SECRET, *_CUSTOMER)
     .select_from(Organization)
+    .outerjoin(
+        EndedSession,
+        sa.and_(
+            EndedSession.organization_id == Organization.id,
+            EndedSession.id == sa.bindparam("prior_id", type_=sa.String),
+        ),
+    )
     .outerjoin(
         Secret,
         sa.and_(
@@ -114,21 +122,23 @@ _FOR_SESSION = (
 
 
 def load_for_identify(
-    session: Session, organization_id: str, external_id: str | None, now: float
+    session: Session, organization_id: str, external_id: str | None, prior_id: str | None, now: float
 ) -> IdentifyRecords | None:
-    """Return the organization, its active secrets and the customer with this id; None when there is no organization."""
+    """Return the organization, its active secrets, the customer with this id, and whether the session before was ended.
+
+    None when there is no such organization.
+    """
     if not is_id(organization_id):
         return None
-    values = {"organization_id": organization_id, "external_id": external_id, "now": now}
+    values = {"organization_id": organization_id, "external_id": external_id, "prior_id": prior_id, "now": now}
     rows: Sequence[Sequence[Any]] = session.execute(_FOR_IDENTIFY, values).all()
     if not rows:
         return None
-    customer_at = len(_ORGANIZATION) + len(_SECRET)
-    secrets = tuple(
-        SecretRecord(*row[len(_ORGANIZATION) : customer_at]) for row in rows if row[len(_ORGANIZATION)] is not None
-    )
+    secret_at = len(_ORGANIZATION) + 1
+    customer_at = secret_at + len(_SECRET)
+    secrets = tuple(SecretRecord(*row[secret_at:customer_at]) for row in rows if row[secret_at] is not None)
     customer = CustomerRecord(*rows[0][customer_at:]) if rows[0][customer_at] is not None else None
-    return IdentifyRecords(_organization(rows[0]), secrets, customer)
+    return IdentifyRecords(_organization(rows[0]), secrets, customer, rows[0][len(_ORGANIZATION)] is not None)
 
 
 def load_for_session(

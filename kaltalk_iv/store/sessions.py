@@ -15,11 +15,3 @@ def end_session(session: Session, organization_id: str, session_id: str, now: fl
     insert_unless_there(
         session, EndedSession, organization_id=organization_id, id=session_id, expires_at=remembered_until
     )
-
-
-def is_ended(session: Session, organization_id: str, session_id: str) -> bool:
-    """True when the widget session was ended."""
-    found = sa.select(EndedSession.id).where(
-        EndedSession.organization_id == organization_id, EndedSession.id == session_id
-    )
-    return session.execute(found).first() is not None

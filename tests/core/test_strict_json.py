@@ -6,6 +6,11 @@ from kaltalk_iv.core.errors import Unreadable
 from kaltalk_iv.core.strict_json import parse_object
 
 
+def nested(depth: int) -> list[object]:
+    """Return an empty list inside as many lists as make ``depth`` of them."""
+    return [] if depth == 1 else [nested(depth - 1)]
+
+
 @pytest.mark.parametrize(
     ("raw", "sentence"),
     [
@@ -35,6 +40,10 @@ from kaltalk_iv.core.strict_json import parse_object
         (b"[" * 10_000, "too deeply"),
         (b'{"a":' * 10_000, "too deeply"),
         (b'{"a":' + b"[" * 10_000 + b"]" * 10_000 + b"}", "too deeply"),
+        (b'{"a":' + b"[" * 32 + b"]" * 32 + b"}", "too deeply"),
+        (b'{"a":"\\"[[","b":' + b"[" * 32 + b"]" * 32 + b"}", "too deeply"),
+        (b'"' + b'\\"' * 5000 + b"[" * 40, "not valid JSON"),
+        (b"]" * 40 + b"[" * 50, "not valid JSON"),
     ],
 )
 def test_what_two_readers_could_see_differently_is_unreadable(raw: bytes, sentence: str) -> None:
@@ -51,6 +60,11 @@ def test_what_two_readers_could_see_differently_is_unreadable(raw: bytes, senten
         (b'{"a":{"a":1}}', {"a": {"a": 1}}),
         (b'{"a":"\\ud800"}', {"a": "\ud800"}),
         (b'{"__proto__":1}', {"__proto__": 1}),
+        (b'{"a":' + b"[" * 31 + b"]" * 31 + b"}", {"a": nested(31)}),
+        (b'{"b":[],"a":' + b"[" * 31 + b"]" * 31 + b"}", {"b": [], "a": nested(31)}),
+        (b'{"a":"' + b"[" * 99 + b'"}', {"a": "[" * 99}),
+        (b'{"a":"\\"' + b"{" * 99 + b'\\\\"}', {"a": '"' + "{" * 99 + "\\"}),
+        (b'{"a":[' + b"{}," * 99 + b"{}]}", {"a": [{}] * 100}),
         ('{"é":"\u2028"}'.encode(), {"é": "\u2028"}),
     ],
 )

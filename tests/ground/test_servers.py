@@ -15,8 +15,9 @@ from tests.support.servers import Server, clean_environment, free_port
 # Prints its process id and that of a child that ignores a polite end, then serves.
 SERVER = """
 import http.server, os, signal, subprocess, sys
-stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(99)"
-child = subprocess.Popen([sys.executable, "-c", stubborn])
+stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(99)"
+child = subprocess.Popen([sys.executable, "-c", stubborn], stdout=subprocess.PIPE)
+child.stdout.readline()  # from here on it ignores a polite end
 print("pids", os.getpid(), child.pid)
 print("colour", os.environ.get("COLOUR"), os.environ.get("KALTALK_IV_SECRET"), os.environ["PORT"])
 http.server.test(http.server.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind="127.0.0.1")

@@ -21,6 +21,7 @@ def assert_is_a_whole_page(answer: TestResponse) -> None:
     assert answer.text.count("<h1>") == 1
     assert answer.text.rstrip().endswith("</html>")
     assert answer.headers["Cache-Control"] == "no-store"
+    assert "Cookie" in answer.vary
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
 
 

@@ -22,7 +22,27 @@ class Shop:
         self.kaltalk = kaltalk
         self.address = address
         self.warnings: list[str] = []
+        self._in_flight = 0
+        page.on("request", lambda _: self._count(1))
+        page.on("requestfinished", lambda _: self._count(-1))
+        page.on("requestfailed", lambda _: self._count(-1))
         page.on("console", lambda message: self.warnings.append(message.text) if message.type == "warning" else None)
+
+    def _count(self, change: int) -> None:
+        self._in_flight += change
+
+    def settle(self) -> None:
+        """Wait until the page has asked for nothing for a fifth of a second."""
+        still = 0
+        while still < 4:
+            self.page.wait_for_timeout(50)
+            still = still + 1 if self._in_flight == 0 else 0
+
+    def let_pass(self, seconds: int) -> None:
+        """Let so many seconds pass on the page's clock, one by one, with the requests that fall due in them."""
+        for _ in range(seconds):
+            self.page.clock.fast_forward(1_000)
+            self.page.wait_for_timeout(20)
 
     def visit(self, *calls: str, **options: Any) -> "Shop":
         """Open the page; `calls` are its script, or KalTalk.init with `options`."""
@@ -84,7 +104,7 @@ def kaltalk_and_host() -> Iterator[tuple[StandIn, str]]:
 
 
 @pytest.fixture
-def shop(page: Page, page_complaints: Complaints, kaltalk: StandIn, shop_address: str) -> Shop:
+def shop(kaltalk: StandIn, shop_address: str, page_complaints: Complaints, page: Page) -> Shop:
     """A shop page in a fresh browser profile, with the clock in the test's hand."""
     # The browser's own line for any answer that is an error; no script can prevent it.
     page_complaints.expect("^console error: Failed to load resource: the server responded with a status of")

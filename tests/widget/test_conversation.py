@@ -87,13 +87,29 @@ def test_a_server_that_asks_to_wait_is_left_alone_so_long(shop: Shop, kaltalk: S
     kaltalk.fail(SEND, problem(429, "rate_limited", 30))
     shop.visit(userJwt=user_token("ada")).open().say("one")
     shop.expect_statuses("sending")
-    shop.page.wait_for_timeout(200)
+    shop.settle()
     shop.say("two")
     shop.page.clock.fast_forward(25_000)
-    shop.page.wait_for_timeout(200)
+    shop.settle()
     assert len(kaltalk.calls(SEND)) == 1
     shop.page.clock.fast_forward(9_000)
     shop.expect_statuses("sent", "sent")
+
+
+def test_a_network_that_comes_back_does_not_cut_the_servers_wait_short(shop: Shop, kaltalk: StandIn) -> None:
+    kaltalk.fail(SEND, problem(429, "rate_limited", 30))
+    shop.visit(userJwt=user_token("ada")).open().say("one")
+    shop.settle()
+    shop.page.evaluate("() => dispatchEvent(new Event('online'))")
+    shop.settle()
+    assert len(kaltalk.calls(SEND)) == 1
+
+
+def test_answers_that_make_no_sense_are_asked_for_less_and_less(shop: Shop, kaltalk: StandIn) -> None:
+    kaltalk.fail(READ, *[problem(status, "nonsense") for status in (200, 404, 400, 403) * 15])
+    shop.visit(userJwt=user_token("ada")).open()
+    shop.let_pass(60)
+    assert 4 <= len(kaltalk.calls(READ)) <= 12
 
 
 def test_offline_the_message_is_kept_and_sent_when_the_network_is_back(
@@ -116,7 +132,7 @@ def test_a_message_that_waits_survives_a_reload(shop: Shop, kaltalk: StandIn) ->
     kaltalk.fail(SEND, problem(503, "database_unavailable", 60))
     shop.visit(userJwt=user_token("ada")).open().say("Do not lose me")
     shop.expect_statuses("sending")
-    shop.page.wait_for_timeout(200)
+    shop.settle()
     shop.visit(userJwt=user_token("ada")).open()
     shop.expect_statuses("sent")
     assert kaltalk.texts("ada") == ["Do not lose me"]
@@ -152,10 +168,10 @@ def test_a_reply_while_closed_is_counted_announced_and_read_on_opening(shop: Sho
 def test_a_closed_widget_without_a_conversation_asks_for_nothing(shop: Shop, kaltalk: StandIn) -> None:
     shop.visit(userJwt=user_token("ada"))
     expect(shop.part("launcher")).to_be_visible()
-    shop.page.wait_for_timeout(300)
+    shop.settle()
     for _ in range(5):
         shop.page.clock.fast_forward(30_000)
-    shop.page.wait_for_timeout(200)
+    shop.settle()
     assert len(kaltalk.calls(READ)) == 1
 
 

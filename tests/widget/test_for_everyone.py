@@ -56,7 +56,7 @@ def test_enter_that_ends_a_composition_sends_nothing(shop: Shop, kaltalk: StandI
     for composing, code in (("true", 13), ("false", 229)):
         event = f"{{ key: 'Enter', isComposing: {composing}, keyCode: {code}, bubbles: true }}"
         shop.part("input").evaluate(f"(input) => input.dispatchEvent(new KeyboardEvent('keydown', {event}))")
-    shop.page.wait_for_timeout(200)
+    shop.settle()
     expect(shop.messages).to_have_count(0)
     shop.part("input").press("Enter")
     shop.expect_statuses("sent")

@@ -36,7 +36,7 @@ def test_the_file_stays_small() -> None:
     assert len(gzip.compress(WIDGET.read_bytes(), 9)) < 12_000
 
 
-@pytest.mark.parametrize("sink", ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "localStorage"])
+@pytest.mark.parametrize("sink", ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("])
 def test_the_file_uses_no_dangerous_sink(sink: str) -> None:
     assert sink not in WIDGET.read_text(encoding="utf-8")
 
@@ -45,14 +45,15 @@ def test_nonsense_in_a_call_never_throws_into_the_page(shop: Shop) -> None:
     shop.visit()
     expect(shop.part("launcher")).to_be_visible()
     shop.page.evaluate("() => {" + RUN_NONSENSE + "}")
-    shop.page.wait_for_timeout(200)
+    shop.settle()
     causes = [re.sub(r"\W+", " ", warning) for warning in shop.warnings]
     assert len(causes) == len(set(causes))
 
 
 def test_nonsense_in_the_queue_never_throws_into_the_page(shop: Shop) -> None:
-    queue = NONSENSE + "window.KalTalk = { queue: [...values, ...values.map((value) => ['init', value]), ['constructor'], []] };"
-    shop.visit(queue, "KalTalk.queue.push(['init', { organizationId: 'org_demo' }]);")
+    queue = "const queue = [...values, ...values.map((value) => ['init', value]), ['constructor'], []];"
+    last = "queue.push(['init', { organizationId: 'org_demo' }]); window.KalTalk = { queue };"
+    shop.visit(NONSENSE, queue, last)
     expect(shop.part("launcher")).to_be_visible()
 
 
@@ -60,7 +61,7 @@ def test_init_in_the_head_before_the_body_exists(shop: Shop, kaltalk: StandIn) -
     shop.visit()
     expect(shop.part("launcher")).to_be_visible()
     assert shop.page.evaluate("() => document.body.lastElementChild.id") == "kaltalk-widget"
-    shop.page.wait_for_timeout(200)
+    shop.settle()
     assert len(kaltalk.identifies) == 1
 
 
@@ -68,7 +69,7 @@ def test_init_twice_identifies_once(shop: Shop, kaltalk: StandIn) -> None:
     init = json.dumps({"organizationId": "org_demo", "email": "ada@example.com"})
     shop.visit(f"KalTalk.init({init}); KalTalk.init({init});")
     expect(shop.part("launcher")).to_be_visible()
-    shop.page.wait_for_timeout(200)
+    shop.settle()
     assert len(kaltalk.identifies) == 1
     assert shop.page.locator("#kaltalk-widget").count() == 1
 
@@ -79,7 +80,7 @@ def test_the_queue_is_replayed_in_order(shop: Shop, kaltalk: StandIn) -> None:
         "KalTalk.init({ organizationId: 'org_demo', email: 'b@example.com' });"
     )
     expect(shop.part("launcher")).to_be_visible()
-    shop.page.wait_for_timeout(200)
+    shop.settle()
     assert list(kaltalk.sessions.values()) == ["b@example.com"]
 
 
@@ -129,9 +130,7 @@ def test_kaltalk_out_of_reach_is_told_once_and_asked_with_growing_pauses(
 
     shop.page.route("**/v1/**", refuse)
     shop.visit(userJwt=user_token("ada")).open()
-    for _ in range(120):
-        shop.page.clock.fast_forward(1_000)
-        shop.page.wait_for_timeout(10)
+    shop.let_pass(120)
     expect(shop.part("status")).to_have_text("Chat is not available right now.")
     assert 5 <= len(tries) <= 14
     assert len(shop.warnings) == 1
@@ -170,10 +169,8 @@ def test_a_listener_can_stop_listening(shop: Shop) -> None:
 def test_the_page_does_not_move(shop: Shop, kaltalk: StandIn) -> None:
     kaltalk.body = "<main>a</main><footer>b</footer>"
     kaltalk.csp = f"script-src 'nonce-n0nce'; connect-src {kaltalk.origin}; style-src 'unsafe-inline'"
-    kaltalk.body = (
-        "<style>body{display:grid;gap:40px;margin:0} div{display:block!important;padding:60px;position:static;margin:20px}"
-        "</style>" + kaltalk.body
-    )
+    hostile = "div { display: block !important; padding: 60px; position: static; margin: 20px }"
+    kaltalk.body = f"<style>body {{ display: grid; gap: 40px; margin: 0 }} {hostile}</style>{kaltalk.body}"
     size = "() => [document.documentElement.scrollHeight, document.documentElement.scrollWidth]"
     shop.visit("")
     before = shop.page.evaluate(size)

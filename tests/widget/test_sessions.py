@@ -19,11 +19,6 @@ KEPT_EVENTS = """
 """
 
 
-def settle(shop: Shop) -> None:
-    """Let the requests that are on their way come back."""
-    shop.page.wait_for_timeout(250)
-
-
 def test_the_user_token_is_stored_nowhere(shop: Shop) -> None:
     token = user_token("ada")
     shop.visit(userJwt=token).open().say("Hello")
@@ -54,16 +49,16 @@ def test_requests_carry_no_cookie_and_no_referrer(shop: Shop) -> None:
     headers: list[dict[str, str]] = []
     shop.page.on("request", lambda request: headers.append(request.all_headers()) if "/v1/" in request.url else None)
     shop.visit(userJwt=user_token("ada"))
-    settle(shop)
+    shop.settle()
     assert headers
     assert not any({"cookie", "referer"} & set(found) for found in headers)
 
 
 def test_the_next_page_brings_the_stored_session_along(shop: Shop, kaltalk: StandIn) -> None:
     shop.visit(userJwt=user_token("ada"))
-    settle(shop)
+    shop.settle()
     shop.visit(userJwt=user_token("ada"))
-    settle(shop)
+    shop.settle()
     first, second = kaltalk.identifies
     assert "session" not in first
     assert second["session"].startswith("kts1.session-of-ada")
@@ -71,7 +66,7 @@ def test_the_next_page_brings_the_stored_session_along(shop: Shop, kaltalk: Stan
 
 def test_a_session_that_is_not_taken_any_more_is_renewed_once(shop: Shop, kaltalk: StandIn) -> None:
     shop.visit(userJwt=user_token("ada")).open()
-    settle(shop)
+    shop.settle()
     kaltalk.forget_sessions()
     shop.say("Still there?")
     shop.expect_statuses("sent")
@@ -82,10 +77,8 @@ def test_a_server_that_takes_no_session_at_all_is_asked_less_and_less(shop: Shop
     refusals = [problem(401, "session_invalid") for _ in range(60)]
     kaltalk.fail(READ, *refusals)
     shop.visit(userJwt=user_token("ada")).open()
-    settle(shop)
-    for _ in range(60):
-        shop.page.clock.fast_forward(1_000)
-        shop.page.wait_for_timeout(20)
+    shop.settle()
+    shop.let_pass(60)
     assert 4 <= len(kaltalk.identifies) <= 12
 
 
@@ -94,21 +87,38 @@ def test_a_host_that_gives_new_tokens_is_asked_when_the_old_one_is_not_taken(sho
     provider = f"getUserJwt: async () => {{ window.asked = (window.asked || 0) + 1; return '{fresh}'; }}"
     stale = user_token("ada", signature="bad")
     shop.visit(f"KalTalk.init({{ organizationId: 'org_demo', userJwt: '{stale}', {provider} }});")
-    settle(shop)
+    shop.settle()
     assert [body["userJwt"] for body in kaltalk.identifies] == [stale, fresh]
     assert shop.page.evaluate("() => asked") == 1
     assert shop.warnings == []
 
 
+def test_a_new_token_that_meets_a_server_that_is_down_is_used_again_and_not_the_old_one(
+    shop: Shop, kaltalk: StandIn
+) -> None:
+    stale, fresh = user_token("ada"), user_token("ada", lifetime=1800)
+    provider = f"getUserJwt: async () => {{ window.asked = (window.asked || 0) + 1; return '{fresh}'; }}"
+    shop.visit(f"KalTalk.init({{ organizationId: 'org_demo', userJwt: '{stale}', {provider} }});").open()
+    shop.settle()
+    kaltalk.forget_sessions()
+    kaltalk.fail(IDENTIFY, problem(503, "database_unavailable", 2))
+    shop.say("Still there?")
+    shop.settle()
+    shop.page.clock.fast_forward(3_000)
+    shop.expect_statuses("sent")
+    assert [body["userJwt"] for body in kaltalk.identifies] == [stale, fresh, fresh]
+    assert shop.page.evaluate("() => asked") == 1
+
+
 def test_a_new_token_is_fetched_before_the_old_one_runs_out(shop: Shop, kaltalk: StandIn) -> None:
     provider = f"getUserJwt: async () => '{user_token('ada', lifetime=3600)}'"
     shop.visit(f"KalTalk.init({{ organizationId: 'org_demo', {provider} }});")
-    settle(shop)
+    shop.settle()
     shop.page.clock.fast_forward(58 * 60_000)
-    settle(shop)
+    shop.settle()
     assert len(kaltalk.identifies) == 1
     shop.page.clock.fast_forward(70_000)
-    settle(shop)
+    shop.settle()
     assert len(kaltalk.identifies) == 2
 
 
@@ -124,8 +134,9 @@ def test_shutdown_ends_the_session_and_wipes_everything(shop: Shop, kaltalk: Sta
     shop.visit(userJwt=user_token("ada")).open().say("A secret")
     shop.expect_statuses("sent")
     shop.part("input").fill("half a sen")
-    shop.page.evaluate("() => { window.kept = document.getElementById('kaltalk-widget').shadowRoot; KalTalk.shutdown(); }")
-    settle(shop)
+    shop.page.evaluate("() => { window.kept = document.getElementById('kaltalk-widget').shadowRoot; }")
+    shop.page.evaluate("() => KalTalk.shutdown()")
+    shop.settle()
     assert shop.page.evaluate(STORED) == "[]"
     assert shop.page.locator("#kaltalk-widget").count() == 0
     assert "secret" not in shop.page.evaluate("() => kept.innerHTML")
@@ -134,15 +145,15 @@ def test_shutdown_ends_the_session_and_wipes_everything(shop: Shop, kaltalk: Sta
     reads = len(kaltalk.calls(READ))
     shop.page.clock.fast_forward(60_000)
     shop.page.evaluate("() => { KalTalk.shutdown(); KalTalk.shutdown(); }")
-    settle(shop)
+    shop.settle()
     assert (len(kaltalk.calls(READ)), len(kaltalk.calls(END))) == (reads, 1)
 
 
 def test_shutdown_on_a_page_without_init_ends_what_the_last_page_left(shop: Shop, kaltalk: StandIn) -> None:
     shop.visit(userJwt=user_token("ada"))
-    settle(shop)
+    shop.settle()
     shop.visit("KalTalk.shutdown();")
-    settle(shop)
+    shop.settle()
     assert shop.page.evaluate(STORED) == "[]"
     assert kaltalk.sessions == {}
 
@@ -151,18 +162,18 @@ def test_shutdown_in_one_tab_shuts_the_other(shop: Shop, kaltalk: StandIn, anoth
     shop.visit(userJwt=user_token("ada")).open().say("A secret")
     shop.expect_statuses("sent")
     other = another_tab().visit(userJwt=user_token("ada"))
-    settle(other)
+    other.settle()
     assert len(kaltalk.sessions) == 2
     other.page.evaluate("() => KalTalk.shutdown()")
     expect(shop.page.locator("#kaltalk-widget")).to_have_count(0)
-    settle(shop)
+    shop.settle()
     assert shop.page.evaluate(STORED) == "[]"
     assert kaltalk.sessions == {}
 
 
 def test_a_session_that_comes_after_shutdown_is_ended(shop: Shop, kaltalk: StandIn) -> None:
     shop.visit(f"KalTalk.init({{ organizationId: 'org_demo', userJwt: '{user_token('ada')}' }}); KalTalk.shutdown();")
-    settle(shop)
+    shop.settle()
     assert len(kaltalk.identifies) == 1
     assert kaltalk.sessions == {}
     assert shop.page.evaluate(STORED) == "[]"
@@ -172,9 +183,9 @@ def test_the_next_user_of_the_browser_sees_nothing_of_the_last_one(shop: Shop, k
     kaltalk.fail("POST /v1/messages", problem(503, "database_unavailable", 60))
     shop.visit(userJwt=user_token("ada")).open().say("Ada's secret")
     shop.expect_statuses("sending")
-    settle(shop)
+    shop.settle()
     shop.visit(userJwt=user_token("bob")).open()
-    settle(shop)
+    shop.settle()
     assert shop.texts == []
     assert "Ada" not in shop.page.evaluate(STORED)
     assert kaltalk.threads == {}
@@ -216,7 +227,7 @@ def test_a_new_token_of_the_same_user_identifies_anew_and_keeps_the_thread(shop:
     shop.expect_statuses("sent")
     again = json.dumps({"organizationId": "org_demo", "userJwt": user_token("ada", lifetime=1800)})
     shop.page.evaluate(f"() => {{ KalTalk.init({again}); KalTalk.init({again}); }}")
-    settle(shop)
+    shop.settle()
     assert len(kaltalk.identifies) == 2
     shop.expect_statuses("sent")
 
@@ -232,10 +243,10 @@ def test_back_to_a_cached_page_after_a_logout_shows_nothing(shop: Shop) -> None:
 def test_the_page_learns_of_the_identity_and_of_its_loss(shop: Shop, kaltalk: StandIn) -> None:
     init = json.dumps({"organizationId": "org_demo", "userJwt": user_token("ada")})
     shop.visit(KEPT_EVENTS, f"KalTalk.init({init});").open()
-    settle(shop)
+    shop.settle()
     kaltalk.state = "unverified"
     shop.page.clock.fast_forward(4_000)
-    settle(shop)
+    shop.settle()
     identities = [detail for event, detail in shop.page.evaluate("() => seen") if event == "identity"]
     assert identities == [
         {"state": "verified", "reason": None},
@@ -249,7 +260,7 @@ def test_a_refused_identify_is_told_once_and_not_repeated(shop: Shop, kaltalk: S
     shop.visit(KEPT_EVENTS, f"KalTalk.init({init});").open()
     expect(shop.part("status")).to_have_text("Chat is not available right now.")
     shop.page.clock.fast_forward(120_000)
-    settle(shop)
+    shop.settle()
     assert len(kaltalk.identifies) == 1
     assert len(shop.warnings) == 1
     assert "bad_signature" in shop.warnings[0]

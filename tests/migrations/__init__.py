@@ -1,0 +1,1 @@
+"""The tables: made, upgraded and dropped."""

@@ -1,0 +1,1 @@
+"""What stands in the tables, and what two writers at once make of it."""
