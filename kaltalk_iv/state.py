@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from flask import Flask, current_app
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, scoped_session
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from .config import Settings
@@ -22,8 +22,8 @@ class Database(Protocol):
     """What we ask of the application's ``db``: Flask-SQLAlchemy's has it."""
 
     @property
-    def session(self) -> scoped_session[Session]:
-        """The session of this application context."""
+    def session(self) -> Callable[[], Session]:
+        """What returns the session of this application context: a ``scoped_session``, say."""
 
 
 class Role(StrEnum):

@@ -9,7 +9,8 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -26,11 +27,19 @@ NewContext = Callable[..., BrowserContext]
 
 def pytest_configure() -> None:
     """Keep a developer's exported settings away from the tests, and clean up when the run is ended from outside."""
-    # A time limit ends a run with SIGTERM, and Python would leave servers behind; as Ctrl-C, fixtures end them.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _end_the_run)
     for name in list(os.environ):
         if name.startswith(("KALTALK_", "HOST_", "FLASK_")) and not name.startswith("KALTALK_TEST_"):
             del os.environ[name]
+
+
+def _end_the_run(number: int, frame: FrameType | None) -> NoReturn:
+    """Take a time limit's SIGTERM for Ctrl-C: fixtures end the servers, which Python would leave behind.
+
+    `timeout` sends it twice, and the second one must not break off the cleaning up.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """Reading a user token: what a ``userJwt`` must be before it proves anything.
 
-``verify`` answers or raises; ``inspect`` walks the same checks and says of each how it went; ``decode_unverified``
-reads the claims of a token that proved nothing. PyJWT computes and compares the signature. The rest is ours, because
-``jwt.decode`` lets through what must not pass (docs/architecture.md lists it).
+``verify`` answers or raises; ``inspect`` walks the same checks and says of each how it went; ``decode_unverified``,
+``decode_header`` and ``decode_payload`` read what proved nothing. PyJWT computes and compares the signature. The rest
+is ours, because ``jwt.decode`` lets through what must not pass (docs/architecture.md lists it).
 """
 
 import base64
@@ -110,12 +110,36 @@ def inspect(
 
 def decode_unverified(token: object) -> tuple[Claims, tuple[Notice, ...]] | None:
     """Return what ``token`` claims, proving nothing, or None when its payload cannot be read. Raises nothing."""
+    payload = decode_payload(token)
+    return None if payload is None else read_self_claimed(payload, "sub")
+
+
+def decode_header(token: object) -> dict[str, Any] | None:
+    """Return the header as it stands, proving nothing, or None when it cannot be read. Raises nothing."""
+    return _decode_part(token, 0, "header")
+
+
+def decode_payload(token: object) -> dict[str, Any] | None:
+    """Return the payload as it stands, proving nothing, or None when it cannot be read. Raises nothing."""
+    return _decode_part(token, 1, "payload")
+
+
+def signed_by(token: object, secrets: Sequence[SigningSecret]) -> str | None:
+    """Return the id of the secret that signed ``token``, whatever else is wrong with it, or None."""
+    reading = _Reading(token, secrets, 0, 0)
     try:
-        segments = _split(token)
-        payload = _decode_object(segments[1], "payload")
+        for check in (_check_shape, _check_header, _check_signature):
+            check(reading)
+    except TokenError:
+        return None
+    return reading.secret_id
+
+
+def _decode_part(token: object, place: int, name: str) -> dict[str, Any] | None:
+    try:
+        return _decode_object(_split(token)[place], name)
     except Malformed:
         return None
-    return read_self_claimed(payload, "sub")
 
 
 def _split(token: object) -> tuple[str, str, str]:

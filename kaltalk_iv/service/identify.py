@@ -71,8 +71,12 @@ def identify(
         raise UnknownOrganization
     if not origins.is_allowed(request.origin, records.organization.origins):
         raise OriginNotAllowed
-    token, notices = _weigh(settings, records, request, decoded, now)
-    decision = decide(records.organization.effective_mode, token, request.plain)
+    mode = records.organization.effective_mode
+    token: Token = NoToken()
+    notices: tuple[Notice, ...] = ()
+    if request.has_token:
+        token, notices = weigh(settings, organization_id, mode, records.secrets, request.user_jwt, decoded, now)
+    decision = decide(mode, token, request.plain)
     if decision.refused and decision.reason is not None:
         raise IdentityRefused(decision.reason)
     _stamp_secret(session, records, decision, now)
@@ -96,22 +100,26 @@ def identify(
     return Identified(visitor, text, request.notices + notices + decision.notices)
 
 
-def _weigh(
+def weigh(
     settings: Settings,
-    records: IdentifyRecords,
-    request: IdentifyRequest,
+    organization_id: str,
+    mode: Mode,
+    stored: tuple[SecretRecord, ...],
+    user_jwt: object,
     decoded: tuple[Claims, tuple[Notice, ...]] | None,
     now: float,
 ) -> tuple[Token, tuple[Notice, ...]]:
-    """Return what the token of the request is worth in the organization's mode, and the notes that come with it."""
-    if not request.has_token:
-        return NoToken(), ()
+    """Return what a token is worth in the effective ``mode``, and the notes that come with it.
+
+    ``stored`` are the active secrets, sealed; ``decoded`` is what the token claims without proof. An identify and
+    Test it both ask here, so that neither can say what the other would not. Raises SecretUnavailable.
+    """
     claims, notices = (None, ()) if decoded is None else decoded
-    if records.organization.effective_mode is Mode.OFF:
+    if mode is Mode.OFF:
         return UncheckedToken(claims), notices
     try:
-        secrets = open_secrets(settings, records.organization.id, records.secrets, now)
-        return tokens.verify(request.user_jwt, secrets, now, settings.max_token_lifetime), ()
+        secrets = open_secrets(settings, organization_id, stored, now)
+        return tokens.verify(user_jwt, secrets, now, settings.max_token_lifetime), ()
     except TokenError as error:
         return FailedToken(error.reason, claims), notices
 

@@ -16,6 +16,7 @@
   const columns = document.querySelector(".columns");
   const form = document.querySelector("form.reply");
   const lines = document.querySelector("[data-live=lines]");
+  const scroller = document.querySelector(".lines");
   const regions = new Map([...document.querySelectorAll("[data-live]")].map((region) => [region.dataset.live, region]));
   const shown = new Map([...regions].map(([name, region]) => [name, region.innerHTML.trim()]));
 
@@ -57,12 +58,16 @@
   }
 
   function addLines(part) {
-    const isAtEnd = lines.scrollHeight - lines.scrollTop - lines.clientHeight < 80;
+    const isAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 80;
     const known = new Set([...lines.children].map((line) => line.dataset.message));
     const fresh = [...part.children].filter((line) => !known.has(line.dataset.message));
     fresh.forEach((line) => localTimes(line));
     lines.append(...fresh);
-    if (fresh.length > 0 && isAtEnd) lines.scrollTop = lines.scrollHeight;
+    if (fresh.length > 0 && isAtEnd) scrollToEnd();
+  }
+
+  function scrollToEnd() {
+    if (scroller !== null) scroller.scrollTop = scroller.scrollHeight;
   }
 
   function replace(name, part) {
@@ -146,13 +151,13 @@
   function accepted(text) {
     say("");
     if (form.elements.text.value === text) form.elements.text.value = "";
-    lines.scrollTop = lines.scrollHeight;
+    scrollToEnd();
   }
 
   // ---- Beginning ----
 
   localTimes(document);
-  if (lines !== null) lines.scrollTop = lines.scrollHeight;
+  scrollToEnd();
   form?.addEventListener("submit", (event) => {
     event.preventDefault();
     if (!isSending) send();

@@ -238,7 +238,7 @@
   }
 
   function adopt(me, { identity, session, warnings }) {
-    const visitor = String(session.visitor ?? session.id ?? session.token);
+    const visitor = String(session.id ?? session.token);
     const who = whoIs(me.options.claims, me.userJwt);
     if (me.visitor !== null && me.visitor !== visitor) forget(me, me.who === who);
     const { kept } = me;
@@ -342,10 +342,6 @@
     if (!answer.ok || !Array.isArray(messages)) {
       me.cursor = null; // perhaps it is unknown by now
       return later(me, answer);
-    }
-    if (cursor === null) { // what the session may not see any more goes
-      const visible = new Set(messages.map(({ id }) => String(id)));
-      for (const row of me.thread.filter(({ placed, id }) => placed && !visible.has(id))) drop(me, row);
     }
     for (const message of messages) place(me, message);
     me.cursor = answer.data.cursor ?? cursor;
@@ -599,14 +595,16 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
     wake(me);
   }
 
-  function statusLine({ phase, refusal, trouble, attempt, thread }) {
+  function statusLine({ phase, refusal, trouble, attempt, thread, identity }) {
     const kept = thread.some(({ status }) => status === "sending") ? " Your message is kept and will be sent." : "";
     const extra = ui.input.value.trim().length - TEXT_LIMIT;
     if (phase === "refused") return refusal === "expired" ? "Reload the page to go on." : "Chat is not available right now.";
     if (trouble === "offline") return `You are offline.${kept}`;
     if (trouble && attempt > 1) return `Chat is ${trouble} right now.${kept}`; // one failure among many is no news
     if (phase === "connecting") return "Connecting…";
-    return extra > 0 ? `Too long by ${extra} characters.` : "";
+    if (extra > 0) return `Too long by ${extra} characters.`;
+    // Replies to a proven customer go to nobody else: a page that has lost its proof must be told how to get them.
+    return identity?.reason === "expired" ? "Reload the page to see new replies." : "";
   }
 
   function paint(me) {

@@ -68,6 +68,7 @@ class Visits(RuleBasedStateMachine):
         self.keys = [self._in_app(use_cases.reveal_current_secret)]
         self.tokens: dict[int, str] = {}
         self.said: dict[str, tuple[Visit, bool]] = {}
+        self.owners: dict[str, str | None] = {}
 
     @rule(target=visits, token=st.none() | TOKENS, plain=WHO, prior=st.none() | visits)
     def identify(self, token: Token | None, plain: Who, prior: Visit | None) -> Visit | MultipleResults[Visit]:
@@ -188,6 +189,14 @@ class Visits(RuleBasedStateMachine):
             for record in stored
         ]
         assert sorted(facts, key=repr) == sorted(map(self._facts, self.reference.records), key=repr)
+
+    @invariant()
+    def a_conversation_never_goes_from_one_customer_to_another(self) -> None:
+        """Or the second one would read what the first one proved."""
+        for conversation in conversations_of(self.app, self.org):
+            owner = self.owners.setdefault(conversation.id, conversation.customer_id)
+            assert owner in {None, conversation.customer_id}
+            self.owners[conversation.id] = conversation.customer_id
 
     @invariant()
     def a_green_conversation_was_spoken_in_by_a_proven_session(self) -> None:

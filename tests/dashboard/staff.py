@@ -5,7 +5,7 @@ from html import unescape
 
 from flask import Flask
 from sqlalchemy.orm import Session
-from werkzeug.test import Client, TestResponse
+from werkzeug.test import TestResponse
 
 from kaltalk_iv import testing
 from kaltalk_iv.service.agents import create_agent
@@ -15,11 +15,10 @@ PASSWORD = "a calm and quiet password"
 
 
 class Staff:
-    """The application with two agents; ``http`` is one browser. ``mount`` is where the application sits."""
+    """The application with two agents; ``http`` is one browser."""
 
-    def __init__(self, app: Flask, mount: str = "") -> None:
+    def __init__(self, app: Flask) -> None:
         self.app = app
-        self.mount = mount
         testing.add_organization(app, "org_shop")
 
         def hire(session: Session, now: float) -> None:
@@ -28,15 +27,11 @@ class Staff:
 
         with app.app_context():
             current_state().commit(hire)
-        self.http = self.browser()
-
-    def browser(self) -> Client:
-        """Return another browser, without cookies."""
-        return self.app.test_client()
+        self.http = app.test_client()
 
     def get(self, path: str) -> TestResponse:
         """Look at a page."""
-        return self.http.get(path, base_url=f"http://localhost{self.mount}", buffered=True)
+        return self.http.get(path, buffered=True)
 
     def log_in(self, login: str = "alan", password: str = PASSWORD, **fields: str) -> TestResponse:
         """Fill in the form of the login page and send it."""
@@ -52,7 +47,7 @@ class Staff:
         found = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
         assert found, page.status
         data = {"csrf_token": unescape(found[1])} | fields
-        return self.http.post(path, base_url=f"http://localhost{self.mount}", data=data)
+        return self.http.post(path, data=data)
 
     def is_in(self) -> bool:
         """Return whether the inbox opens."""

@@ -5,6 +5,7 @@ import logging
 
 import pytest
 import sqlalchemy as sa
+from werkzeug.exceptions import NotFound
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
@@ -172,9 +173,8 @@ def test_next_leads_nowhere_but_to_a_page_of_ours(staff: Staff, wanted: str) -> 
 
 
 def test_below_a_mount_next_stays_below_it(staff: Staff) -> None:
-    staff.app.wsgi_app = DispatcherMiddleware(  # type: ignore[method-assign]
-        lambda _environ, start: start("404 Not Found", []) or [], {"/kaltalk": staff.app.wsgi_app}
-    )
+    mounted = DispatcherMiddleware(NotFound(), {"/kaltalk": staff.app.wsgi_app})
+    staff.app.wsgi_app = mounted  # type: ignore[method-assign]
     http = Client(staff.app)
 
     def target(wanted: str) -> str:

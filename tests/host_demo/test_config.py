@@ -38,7 +38,6 @@ def test_the_environment_is_read_and_arguments_win(monkeypatch: pytest.MonkeyPat
         ("postgres://u:p@db/shop", "postgresql+psycopg://u:p@db/shop"),
         ("postgresql://u:p@db/shop", "postgresql+psycopg://u:p@db/shop"),
         ("postgresql+psycopg://db/shop", "postgresql+psycopg://db/shop"),
-        (None, "sqlite:///host.sqlite3"),
     ],
 )
 def test_postgresql_addresses_of_all_kinds_mean_psycopg_3(make_app: MakeApp, given: str | None, used: str) -> None:

@@ -202,6 +202,16 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(
     assert ("Secure" in cookie.split("; ")) is is_secure
 
 
+def test_the_navigation_offers_what_fits_the_visitor(stranger: Visitor) -> None:
+    outside = stranger.get("/").text
+    assert ">Log in</a>" in outside
+    assert ">Log out</button>" not in outside
+    stranger.log_in()
+    inside = stranger.get("/").text
+    assert ">Log in</a>" not in inside
+    assert ">Log out</button>" in inside
+
+
 def test_the_demo_names_its_accounts_and_a_real_shop_does_not(make_app: MakeApp, stranger: Visitor) -> None:
     demo = Visitor(make_app(HOST_DEMO_ACCOUNTS=["ada", "bob"])).get("/login").text
     assert "<strong>ada</strong> or <strong>bob</strong>" in demo

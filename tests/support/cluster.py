@@ -46,12 +46,13 @@ def running_cluster(binaries: Path) -> Iterator[str]:
     try:
         _run(binaries / "initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-locale",
              "--no-sync", "--no-instructions", f"--pgdata={data}")  # fmt: skip
-        _run(binaries / "pg_ctl", "start", "--wait", "--silent", f"--pgdata={data}", f"--log={log}",
-             f"--options=-k {folder} -p 5432 {settings}")  # fmt: skip
         try:
+            _run(binaries / "pg_ctl", "start", "--wait", "--silent", f"--pgdata={data}", f"--log={log}",
+                 f"--options=-k {folder} -p 5432 {settings}")  # fmt: skip
             yield f"postgresql+psycopg://postgres@:5432/postgres?host={folder}"
         finally:
-            _run(binaries / "pg_ctl", "stop", "--mode=immediate", "--silent", f"--pgdata={data}")
+            if (data / "postmaster.pid").exists():  # also when Ctrl-C came while it was starting
+                _run(binaries / "pg_ctl", "stop", "--mode=immediate", "--silent", f"--pgdata={data}")
     finally:
         shutil.rmtree(folder)
 

@@ -133,7 +133,7 @@ class StandIn:
         session = f"kts1.session-of-{who}.{len(self.seen):032d}"
         self.sessions[session] = who
         identity = {"state": state, "reason": reason, "externalId": None, "email": None, "name": None}
-        expires = {"token": session, "expiresAt": "2026-11-23T00:00:00Z", "visitor": f"visitor of {who}"}
+        expires = {"token": session, "expiresAt": "2026-11-23T00:00:00Z", "id": f"visit of {who}"}
         return jsonify({"identity": identity, "session": expires, "warnings": []})
 
     def _send(self, token: str, body: dict[str, Any]) -> Response:

@@ -57,6 +57,15 @@ def test_nonsense_in_the_queue_never_throws_into_the_page(shop: Shop) -> None:
     expect(shop.part("launcher")).to_be_visible()
 
 
+def test_an_option_that_cannot_be_read_is_left_out(shop: Shop, kaltalk: StandIn) -> None:
+    getters = "get email() { throw new Error('a trap'); }, name: {}, getUserJwt: 7"
+    shop.visit(f"KalTalk.init({{ organizationId: 'org_demo', externalId: 12, {getters} }});")
+    expect(shop.part("launcher")).to_be_visible()
+    shop.settle()
+    assert kaltalk.identifies == [{"externalId": "12"}]
+    assert len(shop.warnings) == 3
+
+
 def test_init_in_the_head_before_the_body_exists(shop: Shop, kaltalk: StandIn) -> None:
     shop.visit()
     expect(shop.part("launcher")).to_be_visible()
@@ -115,6 +124,7 @@ def test_a_second_load_of_the_script_does_nothing(shop: Shop, kaltalk: StandIn) 
     expect(shop.part("launcher")).to_be_visible()
     shop.page.evaluate(again)
     assert shop.page.evaluate("() => first === KalTalk")
+    assert shop.warnings == []
     assert shop.page.locator("#kaltalk-widget").count() == 1
 
 
@@ -170,7 +180,8 @@ def test_the_page_does_not_move(shop: Shop, kaltalk: StandIn) -> None:
     kaltalk.body = "<main>a</main><footer>b</footer>"
     kaltalk.csp = f"script-src 'nonce-n0nce'; connect-src {kaltalk.origin}; style-src 'unsafe-inline'"
     hostile = "div { display: block !important; padding: 60px; position: static; margin: 20px }"
-    kaltalk.body = f"<style>body {{ display: grid; gap: 40px; margin: 0 }} {hostile}</style>{kaltalk.body}"
+    grid = "body { display: grid; gap: 40px; margin: 0 } main { height: 2000px }"
+    kaltalk.body = f"<style>{grid} {hostile}</style>{kaltalk.body}"
     size = "() => [document.documentElement.scrollHeight, document.documentElement.scrollWidth]"
     shop.visit("")
     before = shop.page.evaluate(size)

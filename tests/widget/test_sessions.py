@@ -205,6 +205,19 @@ def test_init_for_another_user_on_the_same_page_starts_afresh(shop: Shop, kaltal
     assert kaltalk.texts("bob") == ["I am Bob"]
 
 
+def test_a_host_that_renews_with_another_users_token_starts_afresh(shop: Shop, kaltalk: StandIn) -> None:
+    tokens = json.dumps([user_token("ada"), user_token("bob")])
+    provider = f"getUserJwt: async () => (window.tokens ??= {tokens}).shift()"
+    shop.visit(f"KalTalk.init({{ organizationId: 'org_demo', {provider} }});").open()
+    shop.settle()
+    shop.part("input").fill("Ada's draft")
+    shop.page.evaluate("() => KalTalk.close()")
+    kaltalk.forget_sessions()
+    shop.part("launcher").click()
+    expect(shop.part("input")).to_have_value("")
+    assert len(kaltalk.identifies) == 2
+
+
 def test_a_server_that_names_another_visitor_empties_the_thread(shop: Shop, kaltalk: StandIn) -> None:
     shop.visit(email="ada@example.com").open().say("Hello")
     shop.expect_statuses("sent")
