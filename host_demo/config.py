@@ -38,9 +38,7 @@ def load(app: Flask, settings: Mapping[str, Any]) -> None:
         SESSION_COOKIE_PATH="/",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        # Off only under `flask --debug`. Chromium and Firefox keep Secure cookies on http://127.0.0.1 too;
-        # Safari does not. Never guess it from the Host header: a reverse proxy may well send "127.0.0.1".
-        SESSION_COOKIE_SECURE=not app.debug,
+        SESSION_COOKIE_SECURE=True,  # see `security.Sessions`
         PERMANENT_SESSION_LIFETIME=SIGN_IN_LIFETIME,
         MAX_CONTENT_LENGTH=32 * 1024,
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a form left open over lunch still works

@@ -4,6 +4,7 @@ import secrets
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, request
+from flask.sessions import SecureCookieSessionInterface
 
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -14,8 +15,22 @@ HEADERS = {
 }
 
 
+class Sessions(SecureCookieSessionInterface):
+    """Session cookies that are Secure, save under Flask's development server, which speaks plain http.
+
+    Safari keeps no Secure cookie on http://127.0.0.1. The server itself says what it is; a Host header or an
+    address would be a guess, because a reverse proxy may well send "127.0.0.1".
+    """
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """True unless `SESSION_COOKIE_SECURE` or the server says otherwise."""
+        is_development_server = request.environ.get("SERVER_SOFTWARE", "").startswith("Werkzeug/")
+        return super().get_cookie_secure(app) and not is_development_server
+
+
 def init_app(app: Flask) -> None:
     """Put the headers on every answer, and the nonce of the answer into its templates."""
+    app.session_interface = Sessions()
     app.context_processor(lambda: {"csp_nonce": csp_nonce()})
     app.after_request(protect)
 

@@ -9,7 +9,7 @@ from .api import create_api
 from .cli import commands
 from .config import read_settings
 from .dashboard import create_dashboard
-from .state import Database, Guard, State, install
+from .state import Confirm, Database, Guard, State, install
 
 
 class KalTalkIV:
@@ -21,16 +21,19 @@ class KalTalkIV:
         *,
         db: Database,
         guard: Guard | None = None,
+        confirm: Confirm | None = None,
         url_prefix: str = "/kaltalk",
         clock: Callable[[], float] = time.time,
     ) -> None:
         """``db`` is anything with a ``.session``, such as Flask-SQLAlchemy's object.
 
-        ``guard`` says who looks at the dashboard; without one it answers 403 to everybody. ``url_prefix`` is where the
-        blueprints are mounted; ``clock`` returns Unix seconds.
+        ``guard`` says who looks at the dashboard; without one it answers 403 to everybody. ``confirm`` says whether a
+        text is that person's password; without one no secret is revealed there. ``url_prefix`` is where the blueprints
+        are mounted; ``clock`` returns Unix seconds.
         """
         self._db = db
         self._guard = guard
+        self._confirm = confirm
         self._url_prefix = url_prefix
         self._clock = clock
         if app is not None:
@@ -38,7 +41,7 @@ class KalTalkIV:
 
     def init_app(self, app: Flask) -> None:
         """Set up ``app``. Raises RuntimeError with the mend when its configuration lacks something."""
-        install(app, State(read_settings(app.config), self._db, self._guard, self._clock))
+        install(app, State(read_settings(app.config), self._db, self._guard, self._clock, self._confirm))
         api = create_api()
         csrf = app.extensions.get("csrf")
         if csrf is not None:

@@ -177,6 +177,22 @@ class Message(Base):
     created_at: Mapped[float]
 
 
+class IdentifyCount(Base):
+    """How many identifies of one kind an organization had in one hour. ``reason`` is empty where there is none."""
+
+    __tablename__ = PREFIX + "identify_counts"
+    __table_args__ = (_belongs_to_organization(), Index("ix_kaltalk_iv_identify_counts_hour", "hour"))
+
+    organization_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    hour: Mapped[int] = mapped_column(primary_key=True)  # Unix seconds of its beginning
+    outcome: Mapped[str] = mapped_column(String(16), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(32), primary_key=True)
+    count: Mapped[int]
+    first_at: Mapped[float]
+    last_at: Mapped[float]
+    seconds_off: Mapped[float | None]
+
+
 class EndedSession(Base):
     """A widget session that its holder ended before its time."""
 

@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
+from flask.sessions import SecureCookieSessionInterface
 from flask_sqlalchemy import SQLAlchemy
 
-from .dashboard.login import create_login, session_guard
+from .dashboard.login import create_login, session_confirm, session_guard
 from .extension import KalTalkIV
 from .store.database import normalise_url, prepare_engine
 
@@ -20,16 +21,29 @@ _FROM_ENVIRONMENT = {
 }
 
 
+class _Sessions(SecureCookieSessionInterface):
+    """Session cookies that are Secure, save under Flask's development server, which speaks plain http.
+
+    The server itself says what it is: a Host header would be a guess, because proxies send what they like.
+    """
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        is_development_server = request.environ.get("SERVER_SOFTWARE", "").startswith("Werkzeug/")
+        return super().get_cookie_secure(app) and not is_development_server
+
+
 def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], float] = time.time) -> Flask:
     """Return the KalTalk application. ``config`` wins over the environment; ``clock`` returns Unix seconds.
 
     Raises RuntimeError with the mend when something it needs is missing: nothing has a default secret.
     """
     app = Flask("kaltalk_iv", static_folder=None)
+    app.session_interface = _Sessions()
     app.config.update(
         {name: os.environ[variable] for name, variable in _FROM_ENVIRONMENT.items() if os.environ.get(variable)},
         SESSION_COOKIE_NAME="kaltalk_session",
         SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SECURE=True,
         SESSION_COOKIE_SAMESITE="Lax",
     )
     app.config.update(config or {})
@@ -41,6 +55,6 @@ def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], f
     db = SQLAlchemy(app)
     with app.app_context():
         prepare_engine(db.engine)
-    KalTalkIV(app, db=db, guard=session_guard, url_prefix="", clock=clock)
+    KalTalkIV(app, db=db, guard=session_guard, confirm=session_confirm, url_prefix="", clock=clock)
     app.register_blueprint(create_login())
     return app

@@ -1,18 +1,23 @@
 """What one application has of ours: settings, database, guard, clock. Kept with the application."""
 
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from flask import Flask, current_app
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from .config import Settings
+from .core.coverage import Sighting
+from .service import coverage
+from .service.coverage import Tally
 
 _NAME = "kaltalk_iv"
+_log = logging.getLogger(__name__)
 _ATTEMPTS = 4
 
 T = TypeVar("T")
@@ -45,6 +50,9 @@ class Viewer:
 Guard = Callable[[], Viewer | Response | None]
 """Answers who looks at the dashboard: a Viewer, a Response (a redirect to a login, say), or None for 403."""
 
+Confirm = Callable[[str], bool]
+"""Answers whether this is the password of whoever looks at the page. Asked again before a secret is shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -54,6 +62,8 @@ class State:
     db: Database
     guard: Guard | None
     clock: Callable[[], float]
+    confirm: Confirm | None = None
+    tally: Tally = field(default_factory=Tally)
 
     @property
     def session(self) -> Session:
@@ -79,6 +89,32 @@ class State:
             else:
                 return result
         raise AssertionError("unreachable")
+
+    def count(self, sighting: Sighting) -> None:
+        """Count an identify, in memory alone."""
+        self.tally.add(sighting, self.clock())
+
+    def write_counts(self) -> None:
+        """Write what was counted here. What cannot be written now waits for the next time."""
+        rows = self.tally.take()
+        if not rows:
+            return
+        try:
+            self.commit(lambda session, now: coverage.write(session, rows, now))
+        except SQLAlchemyError as error:
+            self.tally.put_back(rows, self.clock())
+            _log.warning("The counts of identifies are not written yet: %s", type(error).__name__)
+
+    def write_counts_after(self, response: Response) -> None:
+        """Have the counts written, when it is time, once ``response`` is on its way: no visitor waits for them."""
+        if not self.tally.is_due(self.clock()):
+            return
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - Flask's own way
+
+        @response.call_on_close
+        def write() -> None:
+            with app.app_context():
+                self.write_counts()
 
 
 def install(app: Flask, state: State) -> None:

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, json
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
@@ -53,7 +53,8 @@ def add_error_handlers(blueprint: Blueprint) -> None:
     """Answer every error of ``blueprint``'s own routes as a problem."""
     blueprint.register_error_handler(KalTalkError, _answer_ours)
     blueprint.register_error_handler(HTTPException, _answer_http)
-    for error in (OperationalError, InterfaceError, IntegrityError, PoolTimeout):
+    # ProgrammingError is how PostgreSQL says that the tables are not there yet.
+    for error in (OperationalError, InterfaceError, IntegrityError, ProgrammingError, PoolTimeout):
         blueprint.register_error_handler(error, _answer_database)
 
 

@@ -9,8 +9,10 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request, send_from_directory
 from werkzeug.exceptions import MethodNotAllowed
 
-from ..core.errors import OriginNotAllowed, UnknownOrganization
+from ..core.coverage import sighting_of
+from ..core.errors import IdentityRefused, OriginNotAllowed, UnknownOrganization
 from ..core.origins import is_allowed
+from ..core.policy import State, Verdict
 from ..core.text import parse_client_message_id, parse_message
 from ..service import chat
 from ..service.identify import Identified, identify, read_request
@@ -52,7 +54,12 @@ def identify_visitor(organization_id: str) -> Response:
     _accept("POST")
     state = current_state()
     asked = read_request(read_json_object(IDENTIFY_BYTES), cors.page_origin())
-    found = state.commit(lambda session, now: identify(session, state.settings, organization_id, asked, now))
+    try:
+        found = state.commit(lambda session, now: identify(session, state.settings, organization_id, asked, now))
+    except IdentityRefused as refused:
+        state.count(sighting_of(organization_id, Verdict(State.UNVERIFIED, refused.reason), refused.seconds_off))
+        raise
+    state.count(sighting_of(organization_id, found.session.verdict, found.seconds_off))
     return jsonify(_identified(found))
 
 
@@ -125,6 +132,7 @@ def _accept(*methods: str) -> None:
 
 
 def _finish(response: Response) -> Response:
+    current_state().write_counts_after(response)
     drain()
     response.headers["X-Content-Type-Options"] = "nosniff"
     if request.endpoint != "kaltalk_iv_api.widget":

@@ -129,10 +129,11 @@ class SessionEnded(KalTalkError):
 class IdentityRefused(KalTalkError):
     """Mode ``required`` and no proof. The code is the reason."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: Reason, seconds_off: float | None = None) -> None:
         super().__init__(f"This organization requires a verified identity: {reason.value}.")
         self.code = reason.value
         self.reason = reason
+        self.seconds_off = seconds_off
 
 
 class UnknownOrganization(KalTalkError):

@@ -52,10 +52,14 @@ class UncheckedToken:
 
 @dataclass(frozen=True, slots=True)
 class FailedToken:
-    """The token does not verify. ``claims`` is None when not even its payload could be read."""
+    """The token does not verify. ``claims`` is None when not even its payload could be read.
+
+    ``seconds_off`` is by how much it missed its time, where that is why.
+    """
 
     reason: Reason
     claims: Claims | None
+    seconds_off: float | None = None
 
 
 Token = NoToken | UncheckedToken | FailedToken | Proof
@@ -76,6 +80,7 @@ class Decision:
     downgrades: bool = False
     refused: bool = False
     notices: tuple[Notice, ...] = ()
+    seconds_off: float | None = None
 
 
 def decide(mode: Mode, token: Token, plain: Claims) -> Decision:
@@ -87,13 +92,13 @@ def decide(mode: Mode, token: Token, plain: Claims) -> Decision:
             return _self_claimed(plain, Reason.VERIFICATION_OFF)
         case Mode.OPTIONAL | Mode.REQUIRED, Proof() as proof:
             return Decision(State.VERIFIED, None, proof.claims, proof, notices=proof.notices + _ignored(plain))
-        case Mode.OPTIONAL, FailedToken(reason=reason, claims=claims):
+        case Mode.OPTIONAL, FailedToken(reason=reason, claims=claims, seconds_off=seconds_off):
             claimed = plain if claims is None else claims.filled_up_from(plain)
-            return Decision(State.UNVERIFIED, reason, claimed, downgrades=True)
+            return Decision(State.UNVERIFIED, reason, claimed, downgrades=True, seconds_off=seconds_off)
         case Mode.OPTIONAL, NoToken():
             return _self_claimed(plain, Reason.NO_TOKEN)
-        case Mode.REQUIRED, FailedToken(reason=reason):
-            return Decision(State.UNVERIFIED, reason, Claims(), refused=True)
+        case Mode.REQUIRED, FailedToken(reason=reason, seconds_off=seconds_off):
+            return Decision(State.UNVERIFIED, reason, Claims(), refused=True, seconds_off=seconds_off)
         case Mode.REQUIRED, NoToken() if not plain.is_empty:
             return Decision(State.UNVERIFIED, Reason.NO_TOKEN, Claims(), refused=True)
         case Mode.REQUIRED, NoToken():

@@ -42,6 +42,12 @@ def session_guard() -> Viewer | AnyResponse | None:
     return redirect(url_for("kaltalk_iv_login.show", next=wanted))
 
 
+def session_confirm(password: str) -> bool:
+    """True when this is the password of whoever is logged in here."""
+    state = current_state()
+    return agents.is_password_of(state.session, session.get(_COOKIE_KEY), password, state.clock())
+
+
 def show() -> AnyResponse:
     """GET: the form; whoever is logged in goes on to where they wanted."""
     state = current_state()

@@ -14,12 +14,13 @@ from ..state import current_state
 from . import wording
 from .problems import add_error_pages
 from .protection import admit_viewer, protect, viewer
+from .settings import add_settings
 
 LIVE_HEADER = "X-KalTalk-Live"
 
 _PACKAGE = Path(__file__).parent.parent
 _TEMPLATE_VALUES = {"wording": wording, "max_message": MAX_MESSAGE, "list_length": use_cases.LIST_LENGTH}
-_ASSETS = ("dashboard.css", "dashboard.js")
+_ASSETS = ("dashboard.css", "dashboard.js", "settings.css", "settings.js")
 
 
 def create_dashboard() -> Blueprint:
@@ -33,6 +34,7 @@ def create_dashboard() -> Blueprint:
     pages.add_url_rule("/inbox", "inbox", inbox)
     pages.add_url_rule("/inbox/<conversation_id>", "conversation", conversation)
     pages.add_url_rule("/inbox/<conversation_id>/reply", "reply", reply, methods=("POST",))
+    add_settings(pages)
     pages.add_url_rule(f"/assets/<any({', '.join(map(repr, _ASSETS))}):name>", "asset", asset)
     return pages
 

@@ -81,6 +81,12 @@ def agent_for(session: Session, token: object, now: float) -> AgentRecord | None
     return agents.find_logged_in(session, _hash(token), now) if _is_token(token) else None
 
 
+def is_password_of(session: Session, token: object, password: str, now: float) -> bool:
+    """True when ``password`` is that of the agent whose open login ``token`` is."""
+    agent = agent_for(session, token, now)
+    return agent is not None and passwords.is_password(agent.password_hash, password[: passwords.MAX_LENGTH + 1])
+
+
 def log_out(session: Session, token: object) -> None:
     """End an open login on the server, so that a kept copy of its cookie opens nothing."""
     if _is_token(token):

@@ -9,7 +9,9 @@ from ..config import Settings
 from ..core import keyring, origins, tokens
 from ..core.claims import Claims, Notice, read_self_claimed
 from ..core.errors import (
+    Expired,
     IdentityRefused,
+    NotYetValid,
     OriginNotAllowed,
     SessionExpired,
     SessionInvalid,
@@ -47,6 +49,7 @@ class Identified:
     session: WidgetSession
     token: str = field(repr=False)
     notices: tuple[Notice, ...]
+    seconds_off: float | None
 
 
 def read_request(body: dict[str, Any], origin: str | None) -> IdentifyRequest:
@@ -78,7 +81,7 @@ def identify(
         token, notices = weigh(settings, organization_id, mode, records.secrets, request.user_jwt, decoded, now)
     decision = decide(mode, token, request.plain)
     if decision.refused and decision.reason is not None:
-        raise IdentityRefused(decision.reason)
+        raise IdentityRefused(decision.reason, decision.seconds_off)
     _stamp_secret(session, records, decision, now)
     customer_id = bind(session, organization_id, decision, records.customer, now)
     if records.prior_ended:
@@ -97,7 +100,7 @@ def identify(
     if prior is not None and goes_on and prior.customer_id is None and customer_id is not None:
         conversations.link_to_customer(session, visitor)
     text = seal(visitor, settings.session_keys[0])
-    return Identified(visitor, text, request.notices + notices + decision.notices)
+    return Identified(visitor, text, request.notices + notices + decision.notices, decision.seconds_off)
 
 
 def weigh(
@@ -121,24 +124,30 @@ def weigh(
         secrets = open_secrets(settings, organization_id, stored, now)
         return tokens.verify(user_jwt, secrets, now, settings.max_token_lifetime), ()
     except TokenError as error:
-        return FailedToken(error.reason, claims), notices
+        return FailedToken(error.reason, claims, _seconds_off(error)), notices
+
+
+def _seconds_off(error: TokenError) -> float | None:
+    match error:
+        case Expired(seconds_ago=seconds):
+            return seconds
+        case NotYetValid(seconds_ahead=seconds):
+            return seconds
+        case _:
+            return None
 
 
 def open_secrets(
     settings: Settings, organization_id: str, stored: tuple[SecretRecord, ...], now: float
 ) -> tuple[SigningSecret, ...]:
     """Return the active secrets, opened, newest first. Raises SecretUnavailable when one does not open."""
-    opened = (
-        SigningSecret(
-            secret.id,
-            settings.vault.open(secret.sealed, organization_id, secret.id).encode(),
-            secret.created_at,
-            secret.expires_at,
-            secret.revoked_at,
-        )
-        for secret in stored
-    )
-    return keyring.active(opened, now)
+    return keyring.active((open_secret(settings, organization_id, secret) for secret in stored), now)
+
+
+def open_secret(settings: Settings, organization_id: str, stored: SecretRecord) -> SigningSecret:
+    """Return one secret, opened, whether it is active or not. Raises SecretUnavailable."""
+    key = settings.vault.open(stored.sealed, organization_id, stored.id).encode()
+    return SigningSecret(stored.id, key, stored.created_at, stored.expires_at, stored.revoked_at)
 
 
 def _stamp_secret(session: Session, records: IdentifyRecords, decision: Decision, now: float) -> None:

@@ -97,7 +97,8 @@ def rotate_secret(
     ``replaces`` is the id of the secret that the caller means to replace, or None for whichever is current.
     Raises Conflict when it is not the current one any more, or while a grace window runs.
     """
-    secrets = list_secrets(session, organization_id)
+    _lock(session, organization_id)
+    secrets = organizations.list_secrets(session, organization_id)
     current = _current(secrets)
     if replaces is not None and replaces != current.id:
         raise Conflict("This secret is not the current one any more: somebody has rotated it.")
@@ -110,19 +111,30 @@ def rotate_secret(
     return fresh
 
 
-def retire_previous_secret(session: Session, actor: Actor, organization_id: str, now: float) -> None:
-    """End the running grace window at once. Raises Conflict when none runs."""
-    _organization(session, organization_id)
-    if not organizations.end_grace(session, organization_id, now):
-        raise Conflict("No grace window runs: there is no previous secret to retire.")
+def retire_previous_secret(
+    session: Session, actor: Actor, organization_id: str, now: float, *, retires: str | None = None
+) -> None:
+    """End the running grace window at once: that of the secret ``retires``, or None for whichever runs.
+
+    Raises Conflict when it does not run.
+    """
+    _lock(session, organization_id)
+    if not organizations.end_grace(session, organization_id, now, retires):
+        raise Conflict("This grace window does not run any more: there is no previous secret to retire.")
     _audit(session, organization_id, actor, "grace_ended", "the previous secret retired early", now)
 
 
 def replace_secrets(
-    session: Session, settings: Settings, actor: Actor, organization_id: str, now: float
+    session: Session, settings: Settings, actor: Actor, organization_id: str, now: float, *, replaces: str | None = None
 ) -> SecretRecord:
-    """Return one new secret; every other one is revoked in the same transaction, and their sessions prove nothing."""
-    _organization(session, organization_id)
+    """Return one new secret; every other one is revoked in the same transaction, and their sessions prove nothing.
+
+    ``replaces`` is the id of the current secret that the caller saw, empty when there was none, or None for whichever
+    is current. Raises Conflict when it is not the current one any more.
+    """
+    _lock(session, organization_id)
+    if replaces not in {None, current_id(organizations.list_secrets(session, organization_id))}:
+        raise Conflict("This secret is not the current one any more: somebody has replaced it.")
     revoked = organizations.revoke_secrets(session, organization_id, now)
     fresh = _add_secret(session, settings, organization_id, now)
     detail = f"{len(revoked)} revoked, new secret {fresh.fingerprint}"
@@ -135,6 +147,16 @@ def _organization(session: Session, organization_id: str) -> OrganizationRecord:
     if organization is None:
         raise UnknownOrganization
     return organization
+
+
+def _lock(session: Session, organization_id: str) -> None:
+    if not organizations.lock_organization(session, organization_id):
+        raise UnknownOrganization
+
+
+def current_id(secrets: list[SecretRecord]) -> str:
+    """Return the id of the current one of ``secrets``, or an empty text when there is none."""
+    return next((secret.id for secret in secrets if secret.expires_at is None and secret.revoked_at is None), "")
 
 
 def _current(secrets: list[SecretRecord]) -> SecretRecord:

@@ -48,21 +48,19 @@ CONVERSATION_COLUMNS = tuple(Conversation.__table__.c[name] for name in Conversa
 
 
 def thread_of(session: Session, visitor: WidgetSession, *, is_verified: bool) -> ConversationRecord | None:
-    """Return the conversation that ``visitor`` is in: where this session spoke last, else its customer's proven one."""
-    spoke_in = (
-        sa.select(Message.conversation_id)
-        .where(
-            Message.organization_id == visitor.organization_id,
-            Message.session_id == visitor.id,
-            Message.author == "visitor",
-        )
-        .order_by(Message.created_at.desc())
-        .limit(1)
-        .scalar_subquery()
+    """Return the conversation that ``visitor`` is in: one where this session spoke, else its customer's proven one.
+
+    Never one of another customer's, though this session spoke there: one e-mail can land on two records in turn.
+    """
+    spoke_in = sa.select(Message.conversation_id).where(
+        Message.organization_id == visitor.organization_id,
+        Message.session_id == visitor.id,
+        Message.author == "visitor",
     )
-    own = _find(session, visitor.organization_id, Conversation.id == spoke_in)
-    if own is not None and own.customer_id in {None, visitor.customer_id}:
-        return own
+    for its_customers in (Conversation.customer_id == visitor.customer_id, Conversation.customer_id.is_(None)):
+        own = _find(session, visitor.organization_id, Conversation.id.in_(spoke_in), its_customers)
+        if own is not None:
+            return own
     if not is_verified or visitor.customer_id is None:
         return None
     return _find(

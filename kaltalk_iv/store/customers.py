@@ -35,6 +35,7 @@ class CustomerRecord:
 
 _TABLE = Customer.__table__
 _COLUMNS = tuple(_TABLE.c[name] for name in CustomerRecord.__slots__)
+_LAST_PROOF = sa.and_(Secret.organization_id == Customer.organization_id, Secret.id == Customer.verified_secret_id)
 
 
 def get_customer(session: Session, organization_id: str, customer_id: str) -> CustomerRecord | None:
@@ -113,6 +114,51 @@ def downgrade(session: Session, organization_id: str, customer_id: str, reason: 
     """Take the verified flag from a record that has it."""
     values = {"verified": False, "downgraded_at": now, "downgraded_reason": reason.value, "last_seen_at": now}
     _update(session, organization_id, customer_id, values, Customer.verified.is_(True))
+
+
+def list_proven_by_revoked(
+    session: Session, organization_id: str, after: str | None, limit: int
+) -> list[tuple[CustomerRecord, str]]:
+    """Return customers whose last proof was made with a secret that is revoked now, each with its fingerprint.
+
+    Newest proof first; ``after`` is the id of the customer that the page before ended with.
+    """
+    found = sa.select(*_COLUMNS, Secret.fingerprint).join(Secret, _LAST_PROOF).where(*_revoked(organization_id))
+    if after is not None:
+        last = sa.select(Customer.last_verified_at, Customer.id)
+        last = last.where(Customer.organization_id == organization_id, Customer.id == after)
+        found = found.where(sa.tuple_(Customer.last_verified_at, Customer.id) < last.scalar_subquery())
+    found = found.order_by(Customer.last_verified_at.desc(), Customer.id.desc()).limit(limit)
+    return [(CustomerRecord(*row[:-1]), row[-1]) for row in session.execute(found)]
+
+
+def count_proven_by_revoked(session: Session, organization_id: str) -> tuple[int, int]:
+    """Return how many customers have a last proof made with a revoked secret, and how many still carry the flag."""
+    still = sa.func.coalesce(sa.func.sum(sa.case((Customer.verified, 1), else_=0)), 0)
+    counted = sa.select(sa.func.count(), still).select_from(Customer).join(Secret, _LAST_PROOF)
+    row = session.execute(counted.where(*_revoked(organization_id))).one()
+    return int(row[0]), int(row[1])
+
+
+def downgrade_proven_by_revoked(session: Session, organization_id: str, reason: Reason, now: float) -> int:
+    """Take the verified flag from every record that a revoked secret gave it, and return how many had it."""
+    revoked = sa.select(Secret.id).where(Secret.organization_id == organization_id, Secret.revoked_at.is_not(None))
+    done = session.execute(
+        sa.update(Customer)
+        .where(
+            Customer.organization_id == organization_id,
+            Customer.verified.is_(True),
+            Customer.verified_secret_id.in_(revoked),
+        )
+        .values(verified=False, downgraded_at=now, downgraded_reason=reason.value)
+        .returning(Customer.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(done.all())
+
+
+def _revoked(organization_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return Customer.organization_id == organization_id, Secret.revoked_at.is_not(None)
 
 
 def _first(session: Session, organization_id: str, *conditions: sa.ColumnElement[bool]) -> CustomerRecord | None:

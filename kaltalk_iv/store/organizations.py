@@ -163,6 +163,17 @@ def get_organization(session: Session, organization_id: str) -> OrganizationReco
     return None if row is None else _organization(row)
 
 
+def lock_organization(session: Session, organization_id: str) -> bool:
+    """Let nobody else change the organization's secrets until this transaction ends; False when it is not there.
+
+    Two changes of several secrets at once would otherwise wait for each other. Identifies go on: no key is locked.
+    """
+    if not is_id(organization_id):
+        return False
+    found = sa.select(Organization.id).where(Organization.id == organization_id)
+    return session.execute(found.with_for_update(key_share=True)).first() is not None
+
+
 def list_organizations(session: Session) -> list[OrganizationRecord]:
     """Return every organization, by id."""
     return [_organization(row) for row in session.execute(sa.select(*_ORGANIZATION).order_by(Organization.id))]
@@ -219,11 +230,14 @@ def retire_current_secret(session: Session, organization_id: str, secret_id: str
     return done.first() is not None
 
 
-def end_grace(session: Session, organization_id: str, now: float) -> bool:
-    """End the running grace window at ``now``; False when none runs."""
+def end_grace(session: Session, organization_id: str, now: float, secret_id: str | None) -> bool:
+    """End the running grace window at ``now``, that of ``secret_id`` when it is given; False when it does not run."""
+    runs = [Secret.organization_id == organization_id, Secret.revoked_at.is_(None), Secret.expires_at > now]
+    if secret_id is not None:
+        runs.append(Secret.id == secret_id)
     done = session.execute(
         sa.update(Secret)
-        .where(Secret.organization_id == organization_id, Secret.revoked_at.is_(None), Secret.expires_at > now)
+        .where(*runs)
         .values(expires_at=now)
         .returning(Secret.id)
         .execution_options(synchronize_session=False)

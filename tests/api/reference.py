@@ -165,13 +165,13 @@ class Reference:
             record = self._last_seen(who.email, without_id=True)
         if record is None:
             record = self._add()
-        before = _facts(record)
+        before = (_facts(record), record.email)  # a proof is kept to the letter
         record.green, record.was_ever_green, record.signer, record.lost_by = True, True, token.signer, None
         for name, value in who._asdict().items():
             if value is not None:
                 setattr(record, name, value)
                 record.proven.add(name)
-        _see(record, before, now)
+        _see(record, (_facts(record), record.email) != before, now)
         return record
 
     def _bind_claimed(self, who: Who, downgraded_by: str | None, now: float) -> Record | None:
@@ -190,7 +190,7 @@ class Reference:
             may_replace = not record.was_ever_green and name != "id"
             if value is not None and (stored is None or may_replace):
                 setattr(record, name, value)
-        _see(record, before, now)
+        _see(record, _facts(record) != before, now)
         return record
 
     def _add(self) -> Record:
@@ -233,7 +233,7 @@ def _facts(record: Record) -> tuple[object, ...]:
     return (record.id, email, record.name, frozenset(record.proven), record.green, record.signer, record.lost_by)
 
 
-def _see(record: Record, before: tuple[object, ...], now: float) -> None:
+def _see(record: Record, has_changed: bool, now: float) -> None:
     """A record is seen when something on it changes, and otherwise at most every 15 minutes."""
-    if _facts(record) != before or now - record.seen >= SEEN_EVERY:
+    if has_changed or now - record.seen >= SEEN_EVERY:
         record.seen = now

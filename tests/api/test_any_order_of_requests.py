@@ -51,7 +51,7 @@ TOKENS = st.one_of(
     st.builds(Token, st.none(), st.sampled_from([0, 1, 2, STRANGER]), PROVABLE),
     st.builds(Token, st.sampled_from(FLAWS), st.sampled_from([0, 0, 1, STRANGER]), PROVABLE),
 )
-MOMENTS: Final = [1, 60, 14 * 60, 15 * 60, PROOF - 1, PROOF, SESSION, GRACE - 30, GRACE]
+MOMENTS: Final = [1, 1, 1, 60, 14 * 60, 15 * 60, PROOF - 2, PROOF, SESSION, GRACE]
 
 
 class Visits(RuleBasedStateMachine):
@@ -131,36 +131,34 @@ class Visits(RuleBasedStateMachine):
         assert all(self._may_read(visit, state, seen) for seen in texts)
         self._check_where_it_landed(text, visit)
 
-    @rule(mode=st.sampled_from(["off", "optional", "optional", "required"]))
-    def change_mode(self, mode: str) -> None:
-        """An admin changes the mode."""
-        self.reference.mode = mode
-        set_organization(self.app, self.org, mode=mode)
+    @rule(
+        mode=st.sampled_from(["off", "optional", "optional", "optional", "required"]),
+        plan=st.sampled_from(["starter", "pro", "pro", "pro", "business"]),
+    )
+    def change_organization(self, mode: str, plan: str) -> None:
+        """An admin changes the mode, or the plan changes."""
+        self.reference.mode, self.reference.plan = mode, plan
+        set_organization(self.app, self.org, mode=mode, plan=plan)
 
-    @rule(plan=st.sampled_from(["free", "starter", "pro", "pro", "business"]))
-    def change_plan(self, plan: str) -> None:
-        """The plan changes."""
-        self.reference.plan = plan
-        set_organization(self.app, self.org, plan=plan)
-
-    @rule()
-    def rotate(self) -> None:
-        """An admin rotates, unless a grace window runs."""
+    @rule(what=st.sampled_from(["rotate", "rotate", "end grace", "replace"]))
+    def change_secrets(self, what: str) -> None:
+        """An admin rotates unless a grace window runs, ends that window, or replaces every secret at once."""
         secrets, now = self.reference.secrets, self.clock.now
-        if any(self.reference.is_alive(number, now) for number in range(len(secrets) - 1)):
+        in_grace = [secret for number, secret in enumerate(secrets[:-1]) if self.reference.is_alive(number, now)]
+        if what == "replace":
+            for secret in secrets:
+                secret.revoked = True
+            self._in_app(use_cases.replace_secrets)
+        elif what == "end grace" and in_grace:
+            in_grace[0].ends = now
+            self._in_app(lambda session, _settings, *who: use_cases.retire_previous_secret(session, *who))
             return
-        secrets[-1].ends = now + GRACE
+        elif what == "rotate" and not in_grace:
+            secrets[-1].ends = now + GRACE
+            self._in_app(use_cases.rotate_secret, None)
+        else:
+            return
         secrets.append(Secret())
-        self._in_app(use_cases.rotate_secret, None)
-        self.keys.append(self._in_app(use_cases.reveal_current_secret))
-
-    @rule()
-    def replace(self) -> None:
-        """An admin replaces every secret at once."""
-        for secret in self.reference.secrets:
-            secret.revoked = True
-        self.reference.secrets.append(Secret())
-        self._in_app(use_cases.replace_secrets)
         self.keys.append(self._in_app(use_cases.reveal_current_secret))
 
     @rule(seconds=st.sampled_from(MOMENTS))
@@ -274,7 +272,7 @@ def _run(app: Flask, clock: Clock, examples: int) -> None:
         lambda: Visits(app, clock),
         settings=settings(
             max_examples=examples,
-            stateful_step_count=25,
+            stateful_step_count=30,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
@@ -282,8 +280,8 @@ def _run(app: Flask, clock: Clock, examples: int) -> None:
 
 
 def test_on_sqlite_any_order_of_requests_does_what_the_tables_say(sqlite_app: Flask, clock: Clock) -> None:
-    _run(sqlite_app, clock, examples=60)
+    _run(sqlite_app, clock, examples=80)
 
 
 def test_on_postgresql_any_order_of_requests_does_what_the_tables_say(postgresql_app: Flask, clock: Clock) -> None:
-    _run(postgresql_app, clock, examples=15)
+    _run(postgresql_app, clock, examples=20)

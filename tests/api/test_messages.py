@@ -149,7 +149,7 @@ def test_a_session_whose_proof_ran_out_reads_no_proven_line_and_its_change_is_no
 def test_a_reply_to_an_unproven_speaker_is_not_read_by_other_sessions_of_the_customer(
     app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock
 ) -> None:
-    session, other = proven(client, org, clock), proven(client, org, clock)
+    session = proven(client, org, clock)
     send_message(client, session, "proven")
     clock.move(HOUR - 1)
     other = proven(client, org, clock)

@@ -18,7 +18,7 @@ from kaltalk_iv.testing import (
     send_message,
     set_organization,
 )
-from tests.api.world import HOUR, Clock, conversations_of, engine_of, messages_of
+from tests.api.world import HOUR, Clock, conversations_of, customers_of, engine_of, messages_of
 
 LIFETIME = 12 * HOUR
 
@@ -60,7 +60,9 @@ def test_every_altered_session_is_refused(client: FlaskClient, org: Organization
         assert refusal(client, text) == "session_invalid"
 
 
-@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic abc", "bearer\tx", "Bearer \u00e9", "Bearer a b"])
+@pytest.mark.parametrize(
+    "header", [None, "", "Bearer", "Bearer ", "Basic abc", "bearer\tx", "Bearer \u00e9", "Bearer a b"]
+)
 def test_a_header_that_holds_no_session_is_a_401_and_no_error(
     client: FlaskClient, org: OrganizationForTests, header: str | None
 ) -> None:
@@ -250,10 +252,29 @@ def test_an_anonymous_session_that_another_tab_named_goes_on_on_its_own(
     ada = verified(client, org, clock, session=anonymous)
     bob = verified(client, org, clock, sub="u_2", session=anonymous)
     assert read_messages(client, anonymous).json["messages"] == []
-    for token, text in ((anonymous, "mine"), (bob, "his")):
+    for token, text in ((bob, "his"), (anonymous, "mine")):
+        clock.move(1)
         send_message(client, token, text)
-        assert [line["text"] for line in read_messages(client, token).json["messages"]] == [text]
+    assert [line["text"] for line in read_messages(client, bob).json["messages"]] == ["his"]
+    assert [line["text"] for line in read_messages(client, anonymous).json["messages"]] == ["mine"]
     assert [line["text"] for line in read_messages(client, ada).json["messages"]] == ["before"]
+
+
+def test_one_email_that_lands_on_two_records_in_turn_moves_no_conversation_between_them(
+    app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock
+) -> None:
+    home = "home@shop.example"
+    for sub in ("u_1", "u_2"):
+        clock.move(1)
+        identify(client, org.id, userJwt=org.sign(sub, now=clock.now, email=home))
+    session = _token(identify(client, org.id, email=home))
+    send_message(client, session, "lands on the second")
+    session = _token(identify(client, org.id, externalId="u_1", email=home, session=session))
+    assert read_messages(client, session).json["messages"] == []
+    send_message(client, session, "lands on the first")
+    named = {record.id: record.external_id for record in customers_of(app, org.id)}
+    owners = {thread.last_message: named[thread.customer_id] for thread in conversations_of(app, org.id)}
+    assert owners == {"lands on the second": "u_2", "lands on the first": "u_1"}
 
 
 def test_two_who_went_on_from_one_anonymous_session_do_not_get_each_others_words(

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from tests.core.spoilt_keys import SPOILT
+
 VECTORS: Final = Path(__file__).parent.parent / "vectors"
 
 
@@ -55,7 +57,8 @@ def token_of(case: dict[str, Any], defaults: dict[str, Any], secrets: dict[str, 
     if "value" in case:
         return case["value"]
     token = text_of(case["token"]) if "token" in case else _made(defaults | case, secrets)
-    return text_of(case.get("before", "")) + token + text_of(case.get("after", ""))
+    old, new = case.get("replace", ("", ""))
+    return text_of(case.get("before", "")) + token.replace(old, new) + text_of(case.get("after", ""))
 
 
 def key_of(key: str | dict[str, str], secrets: dict[str, str]) -> bytes:
@@ -69,6 +72,8 @@ def key_of(key: str | dict[str, str], secrets: dict[str, str]) -> bytes:
             return secrets[name].removeprefix("ktiv_").encode()
         case {"base64url_decoded": name}:
             return base64.urlsafe_b64decode(secrets[name].removeprefix("ktiv_") + "=")
+        case {"spoilt": name, "how": how}:
+            return SPOILT[how](secrets[name])
     raise ValueError(f"unknown key: {key}")
 
 
@@ -112,6 +117,7 @@ _TREATMENTS: Final[dict[str, Callable[[str], str]]] = {
     "empty": lambda _signature: "",
     "zeros": lambda signature: "A" * len(signature),
     "hex": _in_hex,
+    "hex_in_base64url": lambda signature: base64url(_in_hex(signature).encode()),
     "cut": lambda signature: signature[:-1],
     "extended": lambda signature: signature + "A",
     "extended_by_four": lambda signature: signature + "AAAA",

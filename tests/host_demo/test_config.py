@@ -81,14 +81,6 @@ def test_an_address_that_is_unsafe_or_means_something_else_is_refused(make_app: 
         make_app(KALTALK_ORIGIN=origin)
 
 
-def test_debugging_on_plain_http_gives_up_secure_cookies_and_nothing_else_does(
-    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert make_app().config["SESSION_COOKIE_SECURE"] is True
-    monkeypatch.setenv("FLASK_DEBUG", "1")
-    assert make_app().config["SESSION_COOKIE_SECURE"] is False
-
-
 def test_the_two_commands_of_the_guide_bring_it_up(tmp_path: Path) -> None:
     flask = [sys.executable, "-m", "flask", "--app", "host_demo"]
     env = {

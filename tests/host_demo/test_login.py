@@ -202,6 +202,16 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(
     assert ("Secure" in cookie.split("; ")) is is_secure
 
 
+@pytest.mark.parametrize(
+    ("server", "is_secure"), [("Werkzeug/3.1.9", False), ("gunicorn/27.0.1", True), ("", True), ("X-Werkzeug/", True)]
+)
+def test_only_the_development_server_gets_a_cookie_for_plain_http(
+    make_app: MakeApp, server: str, is_secure: bool
+) -> None:
+    answer = make_app().test_client().get("/login", environ_overrides={"SERVER_SOFTWARE": server})
+    assert ("Secure" in answer.headers["Set-Cookie"].split("; ")) is is_secure
+
+
 def test_the_navigation_offers_what_fits_the_visitor(stranger: Visitor) -> None:
     outside = stranger.get("/").text
     assert ">Log in</a>" in outside

@@ -1,7 +1,8 @@
 "use strict";
 // Signs tokens as Node hosts do. Reads one JSON request a line and answers each with one line of JSON:
 //   {"user": {...}, "secret": "..."}                      the call that the guide prints
-//   {"payload": ..., "secret": "...", "options": {...}}   any other call, the careless and the hostile ones
+//   {"payload": ..., "secret": "...", "options": {...}}   any other call, the careless and the hostile ones;
+//                                                         "decodes": true takes the secret for base64
 // The answer is {"token": "..."} or, where the library refuses to sign, {"error": "..."}.
 
 const readline = require("node:readline");
@@ -14,7 +15,8 @@ function signLikeTheGuide(user) {
 function answer(request) {
   try {
     if (!("user" in request)) {
-      return { token: jwt.sign(request.payload, request.secret, request.options ?? {}) };
+      const key = request.decodes ? Buffer.from(request.secret, "base64") : request.secret;
+      return { token: jwt.sign(request.payload, key, request.options ?? {}) };
     }
     process.env.KALTALK_IV_SECRET = request.secret;
     return { token: signLikeTheGuide(request.user) };

@@ -15,9 +15,10 @@ from .advice import Advice, Code, advise
 from .keys import Known, key_advice
 from .pasted import read_pasted
 from .people import people_advice
-from .times import in_words, moment, time_advice
+from .shown import ShownClaim, shown_claims
+from .times import Lifetime, lifetime_of, time_advice
 
-__all__ = ["Advice", "Code", "Diagnosis", "Known", "diagnose", "in_words", "moment"]
+__all__ = ["Advice", "Code", "Diagnosis", "Known", "Lifetime", "ShownClaim", "diagnose"]
 
 _HEX: Final = re.compile(r"[0-9A-Fa-f]{64}")
 _HEX_IN_BASE64 = 86  # 64 hex digits, base64url-encoded without padding
@@ -29,14 +30,15 @@ class Diagnosis:
     """What was found. ``token`` is the token inside the pasted text, or None; the checks are those of that token.
 
     ``outcome`` is what the token inside proves, or why not; ``secret_id`` names the secret that signed it, which can
-    be so when a later check failed. ``payload`` is what it claims, None when that cannot be read.
+    be so when a later check failed. ``claims`` are what it claims, and empty when they cannot be read.
     """
 
     token: str | None = field(repr=False)
     checks: tuple[Check, ...]
     outcome: Proof | TokenError
     secret_id: str | None
-    payload: Mapping[str, Any] | None = field(repr=False)
+    claims: tuple[ShownClaim, ...]
+    lifetime: Lifetime | None
     advice: tuple[Advice, ...]
 
 
@@ -49,14 +51,17 @@ def diagnose(pasted: str, known: Known, now: float, max_lifetime: float) -> Diag
     checks, outcome = inspect(pasted if found.token is None else found.token, known.active, now, max_lifetime)
     payload = None if found.token is None else decode_payload(found.token)
     secret_id = None if found.token is None else signed_by(found.token, known.active)
+    claims: tuple[ShownClaim, ...] = ()
+    lifetime: Lifetime | None = None
     advice = list(found.advice)
     if found.token is not None:
         advice += _token_advice(found.token, known, outcome, secret_id)
-    if payload is not None:
+    if found.token is not None and payload is not None:
+        claims, lifetime = shown_claims(payload, found.token, known), lifetime_of(payload, now)
         advice += [*time_advice(payload, now, max_lifetime), *people_advice(payload)]
     if isinstance(outcome, TokenError) and all(said.is_habit for said in advice):
         advice.insert(0, advise(Code.AS_THE_CHECK_SAYS, why=outcome.detail))
-    return Diagnosis(found.token, checks, outcome, secret_id, payload, tuple(advice))
+    return Diagnosis(found.token, checks, outcome, secret_id, claims, lifetime, tuple(advice))
 
 
 def _token_advice(token: str, known: Known, outcome: Proof | TokenError, secret_id: str | None) -> Iterator[Advice]:

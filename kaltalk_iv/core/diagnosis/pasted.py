@@ -23,29 +23,16 @@ _QUOTE = "\"'`“”‘’«»"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?")
 # The look-behind keeps the search linear: it starts once for each run of letters.
 _TOKEN_INSIDE: Final = re.compile(
-    r"(?<![A-Za-z0-9_.-])ey[A-Za-z0-9_-]++\.ey[A-Za-z0-9_-]++\.[A-Za-z0-9_-]{43}(?![\w.-])"
+    r"(?<![A-Za-z0-9_.-])ey[A-Za-z0-9_-]++\.ey[A-Za-z0-9_-]++\.[A-Za-z0-9_-]{43}(?![\w-]|\.[\w-])"
 )
 _BEARER: Final = re.compile(r"(?:authorization:\s*)?bearer(?:[\s:]+|(?=ey))", re.IGNORECASE)
 _BYTES: Final = re.compile(r"b(['\"])(.*)\1", re.DOTALL)
-_TEMPLATE: Final = re.compile(r"\{\{.*\}\}|<%.*%>|\$\{.*\}|\{%.*%\}", re.DOTALL)
+_TEMPLATES: Final = (("{{", "}}"), ("<%", "%>"), ("${", "}"), ("{%", "%}"))
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _STANDARD: Final = re.compile(r"[A-Za-z0-9+/_=-]+(?:\.[A-Za-z0-9+/_=-]*){1,2}")
 _FIVE_PARTS: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){4}")
 _MISSING: Final = frozenset(
-    {
-        "undefined",
-        "null",
-        "none",
-        "nil",
-        "nan",
-        "true",
-        "false",
-        "[object object]",
-        "[object promise]",
-        "{}",
-        "''",
-        '""',
-    }
+    ("undefined", "null", "none", "nil", "nan", "true", "false", "{}", "[object object]", "[object promise]")
 )
 
 
@@ -76,7 +63,7 @@ def read_pasted(text: str, known: Known) -> Pasted:
     if _TOKEN.fullmatch(text) and not text.startswith("kts1."):
         return Pasted(text, tuple(advice))
     other = _something_else(text)
-    return Pasted(None, (*advice, advise(other)) if other is not None else tuple(advice))
+    return Pasted(None, () if other is None else (advise(other),))
 
 
 def _holds_a_secret(text: str, known: Known) -> bool:
@@ -145,13 +132,13 @@ def _something_else(text: str) -> Code | None:
     """Return what ``text``, which is no token, is; None when it is nothing that we know."""
     if not text:
         return Code.NOTHING_PASTED
-    if text.lower() in _MISSING:
+    if text.strip(_QUOTE).lower() in _MISSING:
         return Code.MISSING_VALUE
     if text.startswith("kts1."):
         return Code.WIDGET_SESSION
     if _is_json_object(text.encode(errors="replace")):
         return Code.JSON_NOT_SIGNED
-    if _TEMPLATE.search(text):
+    if any(opening in text and closing in text for opening, closing in _TEMPLATES):
         return Code.TEMPLATE_NOT_RENDERED
     decoded = _base64_decoded(text)
     if decoded is not None and _is_json_object(decoded):

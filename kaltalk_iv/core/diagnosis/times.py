@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ..tokens import CLOCK_SKEW_SECONDS
@@ -45,6 +46,33 @@ def moment(payload: Mapping[str, Any], claim: str) -> float | None:
     return float(value) if value is not None and _EARLIEST <= value < _LATEST else None
 
 
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """From when to when a token is good (Unix seconds, None where it does not say), and that in words."""
+
+    issued_at: float | None
+    expires_at: float | None
+    sentence: str
+
+
+def lifetime_of(payload: Mapping[str, Any], now: float) -> Lifetime | None:
+    """Return the lifetime of a token, or None when it says neither when it was issued nor when it expires."""
+    iat, exp = moment(payload, "iat"), moment(payload, "exp")
+    said: list[str] = []
+    if iat is not None:
+        said.append(
+            f"issued {in_words(now - iat)} ago" if iat <= now else f"issued {in_words(iat - now)} in the future"
+        )
+    if exp is not None:
+        said.append(f"expired {in_words(now - exp)} ago" if exp <= now else f"expires in {in_words(exp - now)}")
+    if iat is not None and exp is not None and iat < exp:
+        said.append(f"good for {in_words(exp - iat)} in all")
+    if not said:
+        return None
+    sentence = ", ".join(said)
+    return Lifetime(iat, exp, f"{sentence[0].upper()}{sentence[1:]}.")
+
+
 def _number(payload: Mapping[str, Any], claim: str) -> int | float | None:
     value = payload.get(claim)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -74,13 +102,13 @@ def time_advice(payload: Mapping[str, Any], now: float, max_lifetime: float) -> 
 
 
 def _expiry_advice(exp: float, iat: float | None, now: float, max_lifetime: float) -> Iterator[Advice]:
-    lifetime = exp - (now if iat is None or iat > now else iat)
+    lifetime = exp - (now if iat is None else iat)
     if exp <= now:
         if iat is not None and exp <= iat:
             yield advise(Code.EXP_BEFORE_IAT)
         else:
             yield advise(Code.EXPIRED, exp, ago=in_words(now - exp))
-    elif exp > now + max_lifetime:
+    elif lifetime > max_lifetime:
         yield advise(Code.LIFETIME_TOO_LONG, exp, lifetime=in_words(lifetime), limit=in_words(max_lifetime))
     elif lifetime > _AS_LONG_AS_AN_HOUR:
         yield advise(Code.LIFETIME_OVER_AN_HOUR, exp, lifetime=in_words(lifetime))

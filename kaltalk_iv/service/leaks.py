@@ -1,0 +1,61 @@
+"""After an emergency replace: whom the revoked secrets verified, and taking those verifications back."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from ..core.errors import Reason, UnknownOrganization
+from ..core.text import is_id
+from ..store import customers, organizations
+from ..store.customers import CustomerRecord
+from .audit import note
+from .settings import Actor
+
+PAGE_LENGTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """A customer whose last proof was made with a revoked secret: whoever had that secret may have made it."""
+
+    customer: CustomerRecord
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """A page of such customers, how many there are, and how many still carry the verified mark.
+
+    ``next_after`` is what to ask with for the next page, None on the last.
+    """
+
+    rows: tuple[Exposed, ...]
+    count: int
+    still_marked: int
+    next_after: str | None
+
+
+def exposure(session: Session, organization_id: str, after: str | None = None) -> Exposure:
+    """Return a page of the customers that revoked secrets verified, newest proof first. Raises UnknownOrganization."""
+    _check(session, organization_id)
+    count, still_marked = customers.count_proven_by_revoked(session, organization_id)
+    if after is not None and not is_id(after):
+        return Exposure((), count, still_marked, None)
+    found = customers.list_proven_by_revoked(session, organization_id, after, PAGE_LENGTH + 1)
+    rows = tuple(Exposed(customer, fingerprint) for customer, fingerprint in found[:PAGE_LENGTH])
+    next_after = rows[-1].customer.id if len(found) > PAGE_LENGTH else None
+    return Exposure(rows, count, still_marked, next_after)
+
+
+def take_back(session: Session, actor: Actor, organization_id: str, now: float) -> int:
+    """Take the verified mark from every record that a revoked secret gave it, and return how many had it."""
+    _check(session, organization_id)
+    count = customers.downgrade_proven_by_revoked(session, organization_id, Reason.SECRET_REVOKED, now)
+    if count:
+        note(session, organization_id, actor, "verifications_taken_back", f"customers: {count}", now)
+    return count
+
+
+def _check(session: Session, organization_id: str) -> None:
+    if organizations.get_organization(session, organization_id) is None:
+        raise UnknownOrganization

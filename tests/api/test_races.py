@@ -1,0 +1,211 @@
+"""Sixteen at once: real threads, real requests, one row and no error, on both databases."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from kaltalk_iv.core.errors import Conflict
+from kaltalk_iv.models import AuditEvent, Secret
+from kaltalk_iv.service import settings as use_cases
+from kaltalk_iv.service.settings import Actor
+from kaltalk_iv.state import current_state
+from kaltalk_iv.testing import OrganizationForTests, identify, read_messages, send_message
+from tests.api.world import Clock, conversations_of, customers_of, messages_of, rows_of
+
+T = TypeVar("T")
+ACTOR = Actor("race", "local")
+
+
+def at_once(count: int, act: Callable[[int], T]) -> list[T]:
+    """Return what ``act`` answers to each number, all started at the same moment in threads of their own."""
+    barrier = threading.Barrier(count)
+
+    def start(number: int) -> T:
+        barrier.wait()
+        return act(number)
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(start, range(count)))
+
+
+def identified_at_once(app: Flask, count: int, body: Callable[[int], dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the answers to ``count`` identifies at once; each must be a 200."""
+    answers = at_once(count, lambda number: identify(app.test_client(), "org_test", **body(number)))
+    assert {answer.status_code for answer in answers} == {200}
+    return [answer.json for answer in answers]
+
+
+def test_sixteen_first_identifies_of_one_sub_make_one_row(app: Flask, org: OrganizationForTests, clock: Clock) -> None:
+    token = org.sign("u_1", now=clock.now, email="ada@shop.example", name="Ada")
+    answers = identified_at_once(app, 16, lambda _number: {"userJwt": token})
+    assert {answer["identity"]["state"] for answer in answers} == {"verified"}
+    (record,) = customers_of(app, org.id)
+    assert (record.external_id, record.verified, record.email_proven) == ("u_1", True, True)
+
+
+def test_sixteen_first_claims_of_one_email_make_one_row(app: Flask, org: OrganizationForTests) -> None:
+    identified_at_once(app, 16, lambda number: {"email": "Ada@shop.example" if number % 2 else "ada@shop.example"})
+    assert len(customers_of(app, org.id)) == 1
+
+
+def test_sixteen_first_claims_of_one_id_make_one_row(app: Flask, org: OrganizationForTests) -> None:
+    identified_at_once(app, 16, lambda number: {"externalId": "u_1", "name": f"Name {number}"})
+    assert len(customers_of(app, org.id)) == 1
+
+
+def test_sixteen_proofs_adopt_one_email_only_record_once(
+    app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock
+) -> None:
+    identify(client, org.id, email="ada@shop.example")
+    token = org.sign("u_1", now=clock.now, email="ada@shop.example")
+    identified_at_once(app, 16, lambda _number: {"userJwt": token})
+    (record,) = customers_of(app, org.id)
+    assert (record.external_id, record.verified) == ("u_1", True)
+
+
+def test_two_customers_who_race_for_one_email_only_record_stay_two(
+    app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock
+) -> None:
+    identify(client, org.id, email="home@shop.example")
+    tokens = [org.sign(sub, now=clock.now, email="home@shop.example") for sub in ("u_1", "u_2")]
+    identified_at_once(app, 16, lambda number: {"userJwt": tokens[number % 2]})
+    assert {record.external_id for record in customers_of(app, org.id)} == {"u_1", "u_2"}
+    assert len(customers_of(app, org.id)) == 2
+
+
+def test_proofs_and_claims_of_one_email_at_once_leave_every_proof_standing(
+    app: Flask, org: OrganizationForTests, clock: Clock
+) -> None:
+    token = org.sign("u_1", now=clock.now, email="ada@shop.example", name="Ada")
+    bodies: list[dict[str, Any]] = [
+        {"userJwt": token},
+        {"email": "ada@shop.example", "name": "Mallory"},
+        {"externalId": "u_1", "email": "mallory@evil.example", "name": "Mallory"},
+        {"externalId": "u_2", "email": "ada@shop.example"},
+    ]
+    identified_at_once(app, 16, lambda number: bodies[number % 4])
+    record = next(record for record in customers_of(app, org.id) if record.external_id == "u_1")
+    assert (record.email, record.name, record.verified) == ("ada@shop.example", "Ada", True)
+    ids = [record.external_id for record in customers_of(app, org.id) if record.external_id is not None]
+    assert sorted(ids) == ["u_1", "u_2"]
+
+
+def test_first_messages_from_eight_tabs_make_one_conversation(
+    app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock
+) -> None:
+    session = identify(client, org.id, userJwt=org.sign("u_1", now=clock.now)).json["session"]["token"]
+    answers = at_once(8, lambda number: send_message(app.test_client(), session, f"tab {number}"))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len(conversations_of(app, org.id)) == 1
+    assert [line.position for line in messages_of(app, org.id)] == list(range(1, 9))
+    assert len(read_messages(client, session).json["messages"]) == 8
+
+
+def test_one_message_from_eight_threads_is_stored_once(
+    app: Flask, client: FlaskClient, org: OrganizationForTests
+) -> None:
+    session = identify(client, org.id).json["session"]["token"]
+    answers = at_once(8, lambda _number: send_message(app.test_client(), session, "hello", "m1"))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json["message"]["id"] for answer in answers}) == 1
+    (message,) = messages_of(app, org.id)
+    assert message.text == "hello"
+    (thread,) = conversations_of(app, org.id)
+    assert (thread.message_count, thread.unread_count) == (1, 1)
+
+
+def _in_app(app: Flask, use_case: Callable[..., T]) -> T:
+    with app.app_context():
+        state = current_state()
+        return state.commit(lambda session, now: use_case(session, state.settings, ACTOR, "org_test", now=now))
+
+
+@pytest.mark.parametrize("names_the_secret", [True, False])
+def test_of_two_rotations_at_once_one_wins_and_one_is_a_conflict(
+    app: Flask, org: OrganizationForTests, names_the_secret: bool
+) -> None:
+    (first,) = rows_of(app, Secret, org.id)
+    replaces = first.id if names_the_secret else None
+
+    def rotate(_number: int) -> str:
+        try:
+            fresh = _in_app(app, lambda *given, now: use_cases.rotate_secret(*given, replaces, now))
+        except Conflict:
+            return "conflict"
+        return fresh.id
+
+    outcomes = at_once(4, rotate)
+    assert outcomes.count("conflict") == 3
+    secrets = rows_of(app, Secret, org.id)
+    assert len(secrets) == 2
+    assert [secret.id for secret in secrets if secret.expires_at is None and secret.revoked_at is None] == [
+        outcome for outcome in outcomes if outcome != "conflict"
+    ]
+    assert [event.action for event in rows_of(app, AuditEvent, org.id)].count("secret_rotated") == 1
+
+
+def test_replacements_and_a_rotation_at_once_leave_one_secret_that_verifies(
+    app: Flask, org: OrganizationForTests
+) -> None:
+    def change(number: int) -> None:
+        if number % 2:
+            _in_app(app, lambda *given, now: use_cases.replace_secrets(*given, now))
+            return
+        try:
+            _in_app(app, lambda *given, now: use_cases.rotate_secret(*given, None, now))
+        except Conflict:
+            return
+
+    (first,) = rows_of(app, Secret, org.id)
+    at_once(6, change)
+    secrets = rows_of(app, Secret, org.id)
+    current = [secret for secret in secrets if secret.expires_at is None and secret.revoked_at is None]
+    assert len(current) == 1
+    # Whatever came first, the first secret is one that somebody called leaked.
+    assert next(secret for secret in secrets if secret.id == first.id).revoked_at is not None
+
+
+def test_a_token_of_the_secret_before_verifies_while_rotations_commit(
+    app: Flask, org: OrganizationForTests, clock: Clock
+) -> None:
+    stop = threading.Event()
+    wrong: list[Any] = []
+    answered = [0, 0, 0]
+    secret_then = org.secret
+
+    def keep_verifying(number: int) -> None:
+        client = app.test_client()
+        while not stop.is_set():
+            token = OrganizationForTests(org.id, secret_then).sign(f"u_{number}", now=clock.now)
+            identity = identify(client, org.id, userJwt=token).json["identity"]
+            answered[number] += 1
+            if identity["state"] != "verified":
+                wrong.append(identity["reason"])
+
+    with ThreadPoolExecutor(3) as threads:
+        running = [threads.submit(keep_verifying, number) for number in range(3)]
+        try:
+            for _rotation in range(25):
+                _in_app(app, lambda *given, now: use_cases.rotate_secret(*given, None, now))
+                secret_then = _in_app(app, lambda *given, now: use_cases.reveal_current_secret(*given, now))
+                # A window is ended when nobody holds a token of the secret before any more.
+                before = list(answered)
+                while any(now < then + 2 for now, then in zip(answered, before, strict=True)):
+                    assert not any(each.done() for each in running)
+                    stop.wait(0.001)
+                _in_app(
+                    app,
+                    lambda session, _settings, actor, id_, now: use_cases.retire_previous_secret(
+                        session, actor, id_, now
+                    ),
+                )
+        finally:
+            stop.set()
+        for each in running:
+            each.result()
+    assert wrong == []
