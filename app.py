@@ -12,6 +12,7 @@ import secrets
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from werkzeug.serving import make_server
 import host_demo
 import kaltalk_iv
 from kaltalk_iv import Role, migrations
+from kaltalk_iv.core.errors import Conflict, KalTalkError
 from kaltalk_iv.core.policy import Mode, Plan
 from kaltalk_iv.server import create_app as create_kaltalk
 from kaltalk_iv.service import agents, settings
@@ -41,11 +43,29 @@ STAFF = (("grace", "Grace Hopper", Role.ADMIN), ("alan", "Alan Turing", Role.AGE
 DEMO = Actor("demo", "local")
 
 
-def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
-    """Return the KalTalk application with the host mounted around it, both seeded.
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """Both parties, seeded, and the password of the four people in them."""
 
-    What `environ` sets wins over what the first run made.
-    """
+    host: Flask
+    kaltalk: Flask
+    password: str = field(repr=False)
+
+
+def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
+    """Return the KalTalk application with the host mounted around it."""
+    return mount(make_demo(environ))
+
+
+def mount(demo: Demo) -> Flask:
+    """Return the KalTalk application with the host outermost: the host owns the addresses, KalTalk sits below one."""
+    below = {MOUNT: demo.kaltalk.wsgi_app}
+    demo.kaltalk.wsgi_app = DispatcherMiddleware(demo.host.wsgi_app, below)  # type: ignore[method-assign]
+    return demo.kaltalk
+
+
+def make_demo(environ: Mapping[str, str]) -> Demo:
+    """Return both parties. What `environ` sets wins over what the first run made."""
     folder = Path(environ.get("KALTALK_DEMO_DIR") or Path(__file__).parent / "instance").absolute()
     made = _made_once(folder)
     password = environ.get("KALTALK_DEMO_PASSWORD") or made["password"]
@@ -74,11 +94,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     )
     with host.app_context():
         host_demo.seed(host_demo.DemoAccount(username, password, name, email) for username, name, email in CUSTOMERS)
-
-    # The host is outermost: it owns the address space, and KalTalk sits below one path of it.
-    kaltalk.wsgi_app = DispatcherMiddleware(host.wsgi_app, {MOUNT: kaltalk.wsgi_app})  # type: ignore[method-assign]
-    kaltalk.config["DEMO_PASSWORD"] = password
-    return kaltalk
+    return Demo(host, kaltalk, password)
 
 
 def _made_once(folder: Path) -> dict[str, str]:
@@ -108,7 +124,8 @@ def _seed_kaltalk(state: State, password: str) -> str:
     migrations.upgrade(bind.engine)
     if get_organization(state.session, ORGANIZATION_ID) is None:
         shop = OrganizationRecord(ORGANIZATION_ID, "Demo shop", Plan.PRO, Mode.OPTIONAL, ())
-        state.commit(lambda session, now: settings.create_organization(session, state.settings, DEMO, shop, now))
+        with suppress(Conflict):  # another process was first, here and below
+            state.commit(lambda session, now: settings.create_organization(session, state.settings, DEMO, shop, now))
     for login, name, role in STAFF:
         _seed_agent(state, login, name, role, password)
     return state.commit(
@@ -123,19 +140,25 @@ def _seed_agent(state: State, login: str, name: str, role: Role, password: str) 
         if not agents.set_password(session, login, password):
             agents.create_agent(session, ORGANIZATION_ID, login, name, role, password, now)
 
-    state.commit(put)
+    with suppress(Conflict):
+        state.commit(put)
 
 
 def main() -> None:
     """Serve the demo on this machine and say where to click."""
-    port = int(os.environ.get("PORT") or 8000)
-    application = create_app()
+    given = os.environ.get("PORT") or "8000"
+    if not given.isdecimal() or not 0 <= int(given) <= 65535:
+        sys.exit("PORT must be a number from 1 to 65535, such as 8010.")
     try:
-        server = make_server("127.0.0.1", port, application, threaded=True)
+        demo = make_demo(os.environ)
+    except (KalTalkError, RuntimeError) as refused:  # a setting that cannot be; the sentence says which
+        sys.exit(str(refused))
+    try:
+        server = make_server("127.0.0.1", int(given), mount(demo), threaded=True)
     except (OSError, SystemExit):
-        sys.exit(f"Port {port} is taken. Choose another one: PORT={port + 1} make demo")
+        sys.exit(f"Port {given} is taken. Choose another one: PORT={int(given) + 1} make demo")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # two polls every three seconds would bury the password
-    print(_welcome(f"http://127.0.0.1:{server.port}", application.config["DEMO_PASSWORD"]), flush=True)
+    print(_welcome(f"http://127.0.0.1:{server.port}", demo.password), flush=True)
     try:
         server.serve_forever()
     except KeyboardInterrupt:

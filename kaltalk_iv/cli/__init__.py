@@ -8,9 +8,10 @@ from .keys import keys
 from .organizations import organization
 from .people import agent
 from .secrets import secret
+from .tokens import test_token
 
 commands = AppGroup("kaltalk-iv", help="KalTalk identity verification.")
-for group in (db, organization, secret, customer, agent, keys):
-    commands.add_command(group)
+for command in (db, organization, secret, customer, agent, keys, test_token):
+    commands.add_command(command)
 
 __all__ = ["commands"]

@@ -3,6 +3,7 @@
 import getpass
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
@@ -39,6 +40,11 @@ def run(use_case: Callable[[Session, Settings, float], T]) -> T:
         if "no such table" in str(error.orig) or "does not exist" in str(error.orig):
             raise click.ClickException("The tables are not there yet. Run: flask … kaltalk-iv db upgrade") from None
         raise click.ClickException(f"The database did not answer ({type(error).__name__}).") from None
+
+
+def utc(seconds: float | None) -> str | None:
+    """Return Unix seconds as text in UTC, to the second."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def show(values: Any, lines: list[str], *, as_json: bool) -> None:

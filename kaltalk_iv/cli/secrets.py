@@ -1,6 +1,5 @@
 """``kaltalk-iv secret``: signing secrets."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -9,7 +8,7 @@ from flask.cli import with_appcontext
 from ..core.keyring import is_active
 from ..service import settings as use_cases
 from ..store.organizations import SecretRecord
-from .edge import actor, as_json_option, run, show
+from .edge import actor, as_json_option, run, show, utc
 
 
 @click.group()
@@ -97,18 +96,14 @@ def _values(record: SecretRecord, now: float) -> dict[str, Any]:
         "id": record.id,
         "fingerprint": record.fingerprint,
         "status": _status(record, now),
-        "createdAt": _utc(record.created_at),
-        "expiresAt": _utc(record.expires_at),
-        "revokedAt": _utc(record.revoked_at),
-        "lastVerifiedAt": _utc(record.last_verified_at),
+        "createdAt": utc(record.created_at),
+        "expiresAt": utc(record.expires_at),
+        "revokedAt": utc(record.revoked_at),
+        "lastVerifiedAt": utc(record.last_verified_at),
     }
 
 
 def _line(record: SecretRecord, now: float) -> str:
-    until = f"  until {_utc(record.expires_at)}" if _status(record, now) == "grace" else ""
-    last = _utc(record.last_verified_at) or "never"
+    until = f"  until {utc(record.expires_at)}" if _status(record, now) == "grace" else ""
+    last = utc(record.last_verified_at) or "never"
     return f"{record.id}  {record.fingerprint}  {_status(record, now)}{until}  last verified a token: {last}"
-
-
-def _utc(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -10,6 +10,9 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 # Not urlsplit: it takes line ends out of the middle, and what it makes of "[::1]x" depends on the Python version.
 _ORIGIN = re.compile(r"(https?)://(?:\[([0-9a-f:.]+)\]|([^\s/?#@:\[\]\\]+))(?::([0-9]{1,5}))?/?", re.IGNORECASE)
 _HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+# An address of a page: its host, with what stands around it left out.
+_ADDRESS = re.compile(r"(?:(https?):/*)?(?:[^\s/?#@]*@)?([^\s/?#@\\,;]+)", re.IGNORECASE)
+_LONGEST_ADDRESS = 500
 
 
 def parse_origin(entry: str) -> str:
@@ -38,3 +41,15 @@ def parse_origin(entry: str) -> str:
 def is_allowed(origin: str | None, allowed: Collection[str]) -> bool:
     """True when a page of ``origin`` may call: an empty list allows any, and a call without an origin is no page's."""
     return origin is None or not allowed or origin in allowed
+
+
+def suggest_origin(entry: str) -> str | None:
+    """Return the origin that a refused ``entry`` seems to mean, or None: an address of a page, or a bare host."""
+    parts = _ADDRESS.match(entry.strip()[:_LONGEST_ADDRESS])
+    if parts is None:
+        return None
+    host = parts[2].lstrip("*.").rstrip(".")
+    try:
+        return parse_origin(f"{(parts[1] or 'https').lower()}://{host}")
+    except Unreadable:
+        return None

@@ -56,6 +56,11 @@ def test_a_body_over_the_limit_gets_its_413(server: Server) -> None:
     assert answer_of(server, "POST", IDENTIFY, chunks(BIG), Transfer_Encoding="chunked") == too_large
 
 
+def test_a_body_of_unknown_length_is_not_cut_at_the_limit(server: Server) -> None:
+    body = iter([b"{}".ljust(16 * 1024), b" "])
+    assert answer_of(server, "POST", IDENTIFY, body, Transfer_Encoding="chunked") == (413, "body_too_large")
+
+
 def test_other_refusals_of_a_large_body_arrive_too(server: Server) -> None:
     body = b" " * BIG
     assert answer_of(server, "POST", IDENTIFY, body, Content_Type="text/plain") == (415, "unsupported_media_type")

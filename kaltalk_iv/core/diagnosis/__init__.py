@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from ..errors import BadSignature, TokenError
 from ..tokens import Check, Proof, decode_header, decode_payload, inspect, signed_by
-from .advice import Advice, Code, advise
+from .advice import Advice, advise
+from .codes import Code
 from .keys import Known, key_advice
 from .pasted import read_pasted
 from .people import people_advice

@@ -13,7 +13,8 @@ from typing import Final
 
 from ..keyring import PREFIX, SigningSecret
 from ..tokens import signed_by
-from .advice import Advice, Code, advise
+from .advice import Advice, advise
+from .codes import Code
 
 _SECRET: Final = re.compile(re.escape(PREFIX) + r"[A-Za-z0-9_-]{8,}")
 _SHORTEST_PIECE = 8

@@ -12,7 +12,8 @@ from urllib.parse import unquote
 from ..errors import Unreadable
 from ..strict_json import parse_object
 from ..tokens import MAX_TOKEN_LENGTH
-from .advice import Advice, Code, advise
+from .advice import Advice, advise
+from .codes import Code
 from .keys import Known
 
 _MAX_PASTED = 4 * MAX_TOKEN_LENGTH  # with everything around it; what is longer is not looked into

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from ..claims import MAX_INTEGER_SUB, parse_email, read_profile
 from ..errors import InvalidClaim
-from .advice import Advice, Code, advise
+from .advice import Advice, advise
+from .codes import Code
 
 _ID_ALIASES: Final = (
     *("user_id", "userId", "userID", "id", "_id", "uid", "uuid", "external_id", "externalId", "customer_id"),

@@ -31,11 +31,15 @@ def shown_claims(payload: Mapping[str, Any], token: str, known: Known) -> tuple[
 
 
 def _shown(name: str, value: object, signature: str, known: Known) -> ShownClaim:
-    text = json.dumps(value, ensure_ascii=False)
-    for part in (name, text):
-        if known.is_given_away_by(part) or (len(signature) >= _SHORTEST_SIGNATURE and signature in part):
-            return ShownClaim(name if part is text else _HIDDEN, _HIDDEN, name in _USED)
-    return ShownClaim(_plain(name), _plain(text), name in _USED)
+    name_and_value = (name, json.dumps(value, ensure_ascii=False))
+    name_shown, value_shown = (
+        _HIDDEN if known.is_given_away_by(text) or _holds(text, signature) else _plain(text) for text in name_and_value
+    )
+    return ShownClaim(name_shown, value_shown, name in _USED)
+
+
+def _holds(text: str, signature: str) -> bool:
+    return len(signature) >= _SHORTEST_SIGNATURE and signature in text
 
 
 def _plain(text: str) -> str:
@@ -46,4 +50,6 @@ def _plain(text: str) -> str:
 
 
 def _escaped(character: str) -> str:
-    return json.dumps(character)[1:-1]
+    """Return the escapes of JSON for one character; beyond 16 bits it takes two."""
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..tokens import CLOCK_SKEW_SECONDS
-from .advice import Advice, Code, advise
+from .advice import Advice, advise
+from .codes import Code
 
 _CLAIMS: Final = ("exp", "iat", "nbf")
 _EXP_ALIASES: Final = ("expiresIn", "expires_in", "expiresAt", "expires_at", "expires", "expiry", "expiration", "Exp")

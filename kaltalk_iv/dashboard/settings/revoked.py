@@ -1,0 +1,25 @@
+"""Whom the revoked secrets verified, and taking those verifications back."""
+
+from flask import Response, make_response, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from ...service import leaks
+from ...state import current_state
+from ..protection import viewer
+from . import wording
+from .access import actor, done
+
+
+def show() -> Response:
+    """GET: the customers whose last proof was made with a revoked secret, 100 a page."""
+    exposure = leaks.exposure(current_state().session, viewer().organization_id, request.args.get("after"))
+    message = wording.DONE.get(request.args.get("done", ""))
+    page = render_template("kaltalk_iv/settings/revoked.html", exposure=exposure, words=wording, done=message)
+    return make_response(page)
+
+
+def take_back() -> AnyResponse:
+    """POST: take the verified mark from all of them."""
+    who, organization_id = actor(), viewer().organization_id
+    current_state().commit(lambda db, now: leaks.take_back(db, who, organization_id, now))
+    return done("taken-back", "settings_revoked")

@@ -1,0 +1,93 @@
+"""The code that signs a user token, for each language that hosts are written in, to copy from the page."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A language, the library that the code needs, and the code."""
+
+    language: str
+    library: str
+    code: str
+
+
+_PYTHON = '''\
+import os
+import time
+
+import jwt
+
+now = int(time.time())
+user_jwt = jwt.encode(
+    {"sub": str(user.id), "email": user.email, "name": user.name, "iat": now, "exp": now + 3600},
+    os.environ["KALTALK_IV_SECRET"],
+    algorithm="HS256",
+)'''
+
+_NODE = """\
+const jwt = require("jsonwebtoken");
+
+const userJwt = jwt.sign({ sub: user.id, email: user.email, name: user.name }, \
+process.env.KALTALK_IV_SECRET, { algorithm: "HS256", expiresIn: "1h" });"""
+
+_PHP = """\
+use Firebase\\JWT\\JWT;
+
+$now = time();
+$userJwt = JWT::encode(
+    ['sub' => (string) $user->id, 'email' => $user->email, 'name' => $user->name, 'iat' => $now, 'exp' => $now + 3600],
+    getenv('KALTALK_IV_SECRET'),
+    'HS256'
+);"""
+
+_RUBY = """\
+require "jwt"
+
+now = Time.now.to_i
+user_jwt = JWT.encode(
+  { sub: user.id.to_s, email: user.email, name: user.name, iat: now, exp: now + 3600 },
+  ENV.fetch("KALTALK_IV_SECRET"),
+  "HS256"
+)"""
+
+_GO = """\
+now := time.Now()
+token := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+	"sub":   user.ID,
+	"email": user.Email,
+	"name":  user.Name,
+	"iat":   now.Unix(),
+	"exp":   now.Add(time.Hour).Unix(),
+})
+userJwt, err := token.SignedString([]byte(os.Getenv("KALTALK_IV_SECRET")))"""
+
+_JAVA = """\
+Instant now = Instant.now();
+String userJwt = JWT.create()
+    .withSubject(user.getId())
+    .withClaim("email", user.getEmail())
+    .withClaim("name", user.getName())
+    .withIssuedAt(now)
+    .withExpiresAt(now.plusSeconds(3600))
+    .sign(Algorithm.HMAC256(System.getenv("KALTALK_IV_SECRET")));"""
+
+_CSHARP = """\
+var secret = Environment.GetEnvironmentVariable("KALTALK_IV_SECRET")!;
+var key = new SymmetricSecurityKey(Encoding.UTF8.GetBytes(secret));
+var userJwt = new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
+{
+    Claims = new Dictionary<string, object> { ["sub"] = user.Id, ["email"] = user.Email, ["name"] = user.Name },
+    Expires = DateTime.UtcNow.AddHours(1),
+    SigningCredentials = new SigningCredentials(key, SecurityAlgorithms.HmacSha256),
+});"""
+
+SNIPPETS = (
+    Snippet("Node", "jsonwebtoken", _NODE),
+    Snippet("Python", "PyJWT", _PYTHON),
+    Snippet("PHP", "firebase/php-jwt", _PHP),
+    Snippet("Ruby", "jwt", _RUBY),
+    Snippet("Go", "golang-jwt/jwt v5", _GO),
+    Snippet("Java", "com.auth0:java-jwt", _JAVA),
+    Snippet("C#", "Microsoft.IdentityModel.JsonWebTokens", _CSHARP),
+)
