@@ -44,7 +44,9 @@ def error_page(status: int, cause: str = "") -> Response:
 def _answer_ours(error: KalTalkError) -> Response:
     if isinstance(error, SecretUnavailable):
         _log.critical("%s Run the command keys doctor.", error.detail)
-        return error_page(HTTPStatus.SERVICE_UNAVAILABLE, "A signing secret cannot be opened. Tell whoever runs KalTalk.")
+        return error_page(
+            HTTPStatus.SERVICE_UNAVAILABLE, "A signing secret cannot be opened. Tell whoever runs KalTalk."
+        )
     # Unknown and another organization's answer alike, so nothing of the error reaches the page.
     return error_page(404 if isinstance(error, NotFound | UnknownOrganization) else 400)
 

@@ -13,15 +13,18 @@ from kaltalk_iv.testing import add_organization
 from tests.api.world import ENCRYPTION_KEY, Clock, build_app, dispose
 from tests.support.servers import Server
 
-COMMAND = [sys.executable, "-m", "flask", "--app", "kaltalk_iv.server", "run", "--port", "{port}"]
+COMMANDS = {
+    "flask run": ["flask", "--app", "kaltalk_iv.server", "run", "--port", "{port}"],
+    "gunicorn": ["gunicorn", "--bind", "127.0.0.1:{port}", "--threads", "4", "kaltalk_iv.server:create_app()"],
+}
 IDENTIFY = "/v1/organizations/org_test/identify"
 MESSAGES = "/v1/messages"
 BIG = 3 * 1024 * 1024  # more than the buffers of two sockets hold
 
 
-@pytest.fixture
-def server(start_server: Callable[..., Server], sqlite_url: str) -> Server:
-    """Give KalTalk in a process of its own."""
+@pytest.fixture(params=COMMANDS)
+def server(request: pytest.FixtureRequest, start_server: Callable[..., Server], sqlite_url: str) -> Server:
+    """Give KalTalk in a process of its own, under the server of the demo and one that production runs."""
     app = build_app(sqlite_url, Clock())
     add_organization(app)
     dispose(app)
@@ -30,7 +33,7 @@ def server(start_server: Callable[..., Server], sqlite_url: str) -> Server:
         "KALTALK_SECRET_KEY": "a secret key for tests alone, long enough",
         "KALTALK_IV_ENCRYPTION_KEYS": ENCRYPTION_KEY,
     }
-    return start_server(COMMAND, env=environment)
+    return start_server([sys.executable, "-m", *COMMANDS[request.param]], env=environment)
 
 
 def chunks(size: int) -> Iterator[bytes]:

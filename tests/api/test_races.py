@@ -14,8 +14,8 @@ from kaltalk_iv.models import AuditEvent, Secret
 from kaltalk_iv.service import settings as use_cases
 from kaltalk_iv.service.settings import Actor
 from kaltalk_iv.state import current_state
-from kaltalk_iv.testing import OrganizationForTests, identify, read_messages, send_message
-from tests.api.world import Clock, conversations_of, customers_of, messages_of, rows_of
+from kaltalk_iv.testing import OrganizationForTests, add_organization, identify, read_messages, send_message
+from tests.api.world import Clock, conversations_of, customers_of, engine_of, messages_of, rows_of
 
 T = TypeVar("T")
 ACTOR = Actor("race", "local")
@@ -168,6 +168,31 @@ def test_replacements_and_a_rotation_at_once_leave_one_secret_that_verifies(
     assert len(current) == 1
     # Whatever came first, the first secret is one that somebody called leaked.
     assert next(secret for secret in secrets if secret.id == first.id).revoked_at is not None
+
+
+CHANGES: dict[str, Callable[..., Any]] = {
+    "rotate": lambda *given, now: use_cases.rotate_secret(*given, None, now),
+    "replace": lambda *given, now: use_cases.replace_secrets(*given, now),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_secrets_waits_for_the_one_before_it_and_identifies_do_not(
+    postgresql_app: Flask, clock: Clock, change: str
+) -> None:
+    """Or two changes of several rows, each holding what the other needs, end in a deadlock."""
+    app = postgresql_app
+    org = add_organization(app)
+    with engine_of(app).connect() as another, ThreadPoolExecutor(1) as threads:
+        another.exec_driver_sql("SELECT id FROM kaltalk_iv_organizations FOR NO KEY UPDATE")
+        changing = threads.submit(_in_app, app, CHANGES[change])
+        with pytest.raises(TimeoutError):
+            changing.result(timeout=0.5)
+        answer = identify(app.test_client(), org.id, userJwt=org.sign("u_1", now=clock.now))
+        assert answer.json["identity"]["state"] == "verified"
+        another.rollback()
+        changing.result(timeout=10)
+    assert len(rows_of(app, Secret, org.id)) == 2
 
 
 def test_a_token_of_the_secret_before_verifies_while_rotations_commit(

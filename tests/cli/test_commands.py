@@ -16,7 +16,7 @@ from kaltalk_iv import migrations
 from kaltalk_iv.models import Agent, AuditEvent, Base, Secret
 from kaltalk_iv.testing import OrganizationForTests, identify, set_organization
 from kaltalk_iv.vault import Vault
-from tests.api.world import ENCRYPTION_KEY, HOUR, Clock, engine_of, everything_stored, rows_of
+from tests.api.world import ENCRYPTION_KEY, HOUR, Clock, build_app, dispose, engine_of, everything_stored, rows_of
 from tests.core.signing import sign
 from tests.support.servers import clean_environment
 
@@ -162,7 +162,7 @@ def test_a_secret_is_revealed_rotated_and_retired(app: Flask, org: OrganizationF
     assert "not the current one" in refused(app, "secret", "rotate", org.id, "--replaces", first["id"])
     assert answer(app, "secret", "retire", org.id) == {"retired": True}
     assert [secret["status"] for secret in answer(app, "secret", "list", org.id)] == ["current", "retired"]
-    assert "No grace window" in refused(app, "secret", "retire", org.id)
+    assert "no previous secret to retire" in refused(app, "secret", "retire", org.id)
     assert run(app, "secret", "rotate", org.id).exit_code == 0
 
 
@@ -257,22 +257,20 @@ NEEDS_AN_ORGANIZATION = [
 ]
 
 
-@pytest.mark.parametrize("command", NEEDS_AN_ORGANIZATION, ids=" ".join)
-def test_an_organization_that_is_not_there_is_refused(
-    app: Flask, org: OrganizationForTests, command: tuple[str, ...]
-) -> None:
+def test_an_organization_that_is_not_there_is_refused_by_every_command(app: Flask, org: OrganizationForTests) -> None:
     before = everything_stored(app)
-    for id_ in ("org_nobody", "", "x" * 300, "org_\udcff", "org_test "):
-        sentence = refused(app, *(part.format(id_) for part in command))
-        assert sentence.startswith("There is no organization with this id.")
+    for command in NEEDS_AN_ORGANIZATION:
+        for id_ in ("org_nobody", "", "x" * 300, "org_\udcff", "org_test "):
+            sentence = refused(app, *(part.format(id_) for part in command))
+            assert sentence.startswith("There is no organization with this id.")
     assert everything_stored(app) == before
 
 
-@pytest.mark.parametrize("command", [*NEEDS_AN_ORGANIZATION, ("organization", "list")], ids=" ".join)
-def test_without_tables_a_command_says_how_to_make_them(app: Flask, command: tuple[str, ...]) -> None:
+def test_without_tables_every_command_says_how_to_make_them(app: Flask) -> None:
     migrations.downgrade(engine_of(app), "base")
-    sentence = refused(app, *(part.format("org_test") for part in command))
-    assert sentence == "The tables are not there yet. Run: flask … kaltalk-iv db upgrade"
+    for command in [*NEEDS_AN_ORGANIZATION, ("organization", "list")]:
+        sentence = refused(app, *(part.format("org_test") for part in command))
+        assert sentence == "The tables are not there yet. Run: flask … kaltalk-iv db upgrade"
 
 
 def test_no_command_but_reveal_prints_a_secret_a_sealed_one_or_a_key(
@@ -314,7 +312,7 @@ def test_a_new_key_is_printed_and_fits(app: Flask) -> None:
 
 def test_the_tables_are_made_named_and_dropped(app: Flask) -> None:
     assert run(app, "db", "downgrade", "base").exit_code == 1  # it asks
-    assert run(app, "db", "current").output == "0001\n"
+    assert re.fullmatch(r"[0-9]{4}\n", run(app, "db", "current").output)
     assert answer(app, "db", "downgrade", "base", "--yes") == {"revision": None}
     assert run(app, "db", "current").output == "The tables are not there yet.\n"
     head = answer(app, "db", "upgrade")["revision"]
@@ -337,7 +335,6 @@ def test_from_an_empty_database_to_an_organization_in_processes_of_their_own(tmp
         "KALTALK_DATABASE_URL": f"sqlite:///{tmp_path / 'new.sqlite3'}",
         "KALTALK_IV_ENCRYPTION_KEYS": ENCRYPTION_KEY,
     }
-    assert _process("secret", "list", "org_1", **environment).returncode == 1
     assert _process("db", "upgrade", **environment).returncode == 0
     made = _process("organization", "create", "Shop", "--id", "org_1", "--plan", "pro", "--json", **environment)
     assert json.loads(made.stdout)["id"] == "org_1"
@@ -346,12 +343,8 @@ def test_from_an_empty_database_to_an_organization_in_processes_of_their_own(tmp
     assert revealed.stderr == ""
 
 
-def test_a_database_that_is_away_is_one_sentence_without_its_address() -> None:
-    environment = {
-        "KALTALK_DATABASE_URL": "postgresql://ada:hunter2@127.0.0.1:1/shop",
-        "KALTALK_IV_ENCRYPTION_KEYS": ENCRYPTION_KEY,
-    }
-    for command in (("organization", "list"), ("db", "upgrade"), ("db", "current")):
-        done = _process(*command, **environment)
-        assert done.returncode == 1
-        assert done.stderr == "Error: The database did not answer (OperationalError).\n"
+def test_a_database_that_is_away_is_one_sentence_without_its_address(clock: Clock) -> None:
+    app = build_app("postgresql://ada:hunter2@127.0.0.1:1/shop", clock)
+    for command in (("organization", "list"), ("secret", "list", "org_1"), ("db", "upgrade"), ("db", "current")):
+        assert refused(app, *command) == "The database did not answer (OperationalError)."
+    dispose(app)

@@ -88,6 +88,14 @@ def test_any_bytes_end_with_1_and_a_report(
     assert "malformed" in done.output
 
 
+@pytest.mark.parametrize("option", [[], ["--json"]])
+def test_half_a_character_in_a_claim_can_be_printed(option: list[str], app: Flask, org: OrganizationForTests) -> None:
+    done = run(app, org.sign("u_1", now=NOW, name="Ada \ud800\u202e"), org.id, *option)
+    assert done.exit_code == 0
+    assert r"\ud800" in done.output.replace(r"\\", "\\")
+    assert "\u202e" not in done.output
+
+
 def test_an_unknown_organization_ends_with_one_sentence(app: Flask) -> None:
     done = run(app, "hello", "org_none")
     assert done.exit_code == 1

@@ -75,7 +75,7 @@ def test_a_good_token_passes_every_check(app: Flask, org: OrganizationForTests) 
         ("exp", "1767272400"),
     ]
     assert found.lifetime is not None
-    assert found.lifetime.sentence == "Issued 0 seconds ago, expires in 1 hour, good for 1 hour in all."
+    assert found.lifetime.sentence == "Issued just now, expires in 1 hour, good for 1 hour in all."
     assert found.checked_at == NOW
 
 

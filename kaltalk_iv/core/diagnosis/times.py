@@ -61,9 +61,7 @@ def lifetime_of(payload: Mapping[str, Any], now: float) -> Lifetime | None:
     iat, exp = moment(payload, "iat"), moment(payload, "exp")
     said: list[str] = []
     if iat is not None:
-        said.append(
-            f"issued {in_words(now - iat)} ago" if iat <= now else f"issued {in_words(iat - now)} in the future"
-        )
+        said.append(_issued(now - iat))
     if exp is not None:
         said.append(f"expired {in_words(now - exp)} ago" if exp <= now else f"expires in {in_words(exp - now)}")
     if iat is not None and exp is not None and iat < exp:
@@ -72,6 +70,12 @@ def lifetime_of(payload: Mapping[str, Any], now: float) -> Lifetime | None:
         return None
     sentence = ", ".join(said)
     return Lifetime(iat, exp, f"{sentence[0].upper()}{sentence[1:]}.")
+
+
+def _issued(seconds_ago: float) -> str:
+    if abs(seconds_ago) < 2:
+        return "issued just now"
+    return f"issued {in_words(seconds_ago)} {'ago' if seconds_ago > 0 else 'in the future'}"
 
 
 def _number(payload: Mapping[str, Any], claim: str) -> int | float | None:
@@ -110,23 +114,23 @@ def _expiry_advice(exp: float, iat: float | None, now: float, max_lifetime: floa
         else:
             yield advise(Code.EXPIRED, exp, ago=in_words(now - exp))
     elif lifetime > max_lifetime:
-        yield advise(Code.LIFETIME_TOO_LONG, exp, lifetime=in_words(lifetime), limit=in_words(max_lifetime))
+        yield advise(Code.LIFETIME_TOO_LONG, lifetime=in_words(lifetime), limit=in_words(max_lifetime))
     elif lifetime > _AS_LONG_AS_AN_HOUR:
-        yield advise(Code.LIFETIME_OVER_AN_HOUR, exp, lifetime=in_words(lifetime))
+        yield advise(Code.LIFETIME_OVER_AN_HOUR, lifetime=in_words(lifetime))
 
 
 def _clock_advice(exp: float | None, iat: float | None, nbf: float | None, now: float) -> Iterator[Advice]:
     """Yield how far the signer's clock is off, read from ``iat``; from ``exp`` where only a time zone shows in it."""
     if iat is not None and iat > now + CLOCK_SKEW_SECONDS:
         code = Code.TIME_ZONE_AHEAD if _is_a_zone(iat - now) else Code.CLOCK_AHEAD
-        yield advise(code, iat, claim="iat", span=in_words(iat - now))
+        yield advise(code, claim="iat", span=in_words(iat - now))
     elif nbf is not None and nbf > now + CLOCK_SKEW_SECONDS:
-        yield advise(Code.NBF_AHEAD, nbf, span=in_words(nbf - now))
+        yield advise(Code.NBF_AHEAD, span=in_words(nbf - now))
     elif iat is not None and _NOT_JUST_SIGNED < now - iat < _DAY:
         code = Code.TIME_ZONE_BEHIND if _is_a_zone(now - iat) else Code.CLOCK_BEHIND
-        yield advise(code, iat, span=in_words(now - iat))
+        yield advise(code, span=in_words(now - iat))
     elif iat is None and exp is not None and _is_a_zone(now - exp):
-        yield advise(Code.TIME_ZONE_BEHIND, exp, span=in_words(now - exp))
+        yield advise(Code.TIME_ZONE_BEHIND, span=in_words(now - exp))
 
 
 def _is_a_zone(seconds: float) -> bool:

@@ -12,9 +12,14 @@ from .access import actor, done
 
 def show() -> Response:
     """GET: the customers whose last proof was made with a revoked secret, 100 a page."""
-    exposure = leaks.exposure(current_state().session, viewer().organization_id, request.args.get("after"))
-    message = wording.DONE.get(request.args.get("done", ""))
-    page = render_template("kaltalk_iv/settings/revoked.html", exposure=exposure, words=wording, done=message)
+    state = current_state()
+    page = render_template(
+        "kaltalk_iv/settings/revoked.html",
+        exposure=leaks.exposure(state.session, viewer().organization_id, request.args.get("after")),
+        words=wording,
+        done=wording.DONE.get(request.args.get("done", "")),
+        can_reveal=state.confirm is not None,
+    )
     return make_response(page)
 
 

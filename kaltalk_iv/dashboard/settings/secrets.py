@@ -30,9 +30,7 @@ def reveal() -> Response:
     if state.confirm(request.form.get("password", "")) is not True:
         state.commit(lambda db, now: audit.note(db, organization_id, who, "reveal_refused", "wrong password", now))
         return _page("reveal", HTTPStatus.FORBIDDEN, is_wrong=True)
-    value = state.commit(
-        lambda db, now: use_cases.reveal_current_secret(db, state.settings, who, organization_id, now)
-    )
+    value = state.commit(lambda db, now: use_cases.reveal_current_secret(db, state.settings, who, organization_id, now))
     return _page("revealed", value=value, shown_seconds=SHOWN_SECONDS)
 
 
@@ -40,9 +38,7 @@ def rotate() -> AnyResponse:
     """POST: make a new secret in place of the one that the form names. A second click finds another one: 409."""
     state, who, organization_id = current_state(), actor(), viewer().organization_id
     replaces = request.form.get("replaces", "")
-    state.commit(
-        lambda db, now: use_cases.rotate_secret(db, state.settings, who, organization_id, replaces, now)
-    )
+    state.commit(lambda db, now: use_cases.rotate_secret(db, state.settings, who, organization_id, replaces, now))
     return done("rotated", anchor="secrets")
 
 

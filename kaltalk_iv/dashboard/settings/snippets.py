@@ -12,7 +12,7 @@ class Snippet:
     code: str
 
 
-_PYTHON = '''\
+_PYTHON = """\
 import os
 import time
 
@@ -23,7 +23,7 @@ user_jwt = jwt.encode(
     {"sub": str(user.id), "email": user.email, "name": user.name, "iat": now, "exp": now + 3600},
     os.environ["KALTALK_IV_SECRET"],
     algorithm="HS256",
-)'''
+)"""
 
 _NODE = """\
 const jwt = require("jsonwebtoken");

@@ -16,9 +16,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def show() -> Response:
     """GET: 50 lines, those before ``before``."""
     events, older = audit.page(current_state().session, viewer().organization_id, request.args.get("before"))
-    return make_response(
-        render_template("kaltalk_iv/settings/audit.html", events=events, older=older, words=wording)
-    )
+    return make_response(render_template("kaltalk_iv/settings/audit.html", events=events, older=older, words=wording))
 
 
 def download() -> Response:

@@ -8,22 +8,14 @@ from ..wording import human_time, machine_time
 
 __all__ = ["human_time", "machine_time"]
 
-MODES = {
-    Mode.OFF: (
-        "Off",
-        "Nobody is checked: tokens are read but never verified, agents see no shield, and anybody can claim to be "
-        "any customer. For while you set up signing.",
-    ),
-    Mode.OPTIONAL: (
-        "Optional",
-        "Tokens are verified when your website sends one, agents see who has proven their identity, and nobody is "
-        "turned away.",
-    ),
-    Mode.REQUIRED: (
-        "Required",
-        "Whoever claims an identity without a token that verifies is refused; visitors who claim nothing can still "
-        "write.",
-    ),
+MODE_NAMES = {Mode.OFF: "Off", Mode.OPTIONAL: "Optional", Mode.REQUIRED: "Required"}
+CONSEQUENCES = {
+    Mode.OFF: "Nobody is checked: tokens are read but never verified, agents see no shield, and anybody can claim to be "
+    "any customer. For while you set up signing.",
+    Mode.OPTIONAL: "Tokens are verified when your website sends one, agents see who has proven their identity, and "
+    "nobody is turned away.",
+    Mode.REQUIRED: "Whoever claims an identity without a token that verifies is refused; visitors who claim nothing can "
+    "still write.",
 }
 
 DONE = {
@@ -57,7 +49,7 @@ OUTCOMES = {"verified": "Verified", "failed": "Failed", "unsigned": "Unsigned", 
 _MEANINGS = {
     Reason.MALFORMED: "Not a token: quoted, cut, with Bearer in front, or only base64.",
     Reason.UNSUPPORTED_ALGORITHM: "Signed with something else than HS256.",
-    Reason.BAD_SIGNATURE: "Signed with another secret: trimmed, quoted, base64-decoded, of another environment, retired.",
+    Reason.BAD_SIGNATURE: "Signed with another secret: trimmed, quoted, base64-decoded, retired, of another place.",
     Reason.EXPIRED: "A cached page, or a clock on your server that is behind.",
     Reason.NOT_YET_VALID: "A clock on your server that is ahead by more than a minute.",
     Reason.MISSING_CLAIM: "No sub, such as an undefined variable, or no exp.",
