@@ -10,7 +10,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import ValidationError
 
-from ..state import Viewer, current_state
+from ..state import Role, Viewer, current_state
 
 FORM_BYTES = 64 * 1024
 # A page stays open for a working day. The token is bound to the browser's session, which ends earlier.
@@ -36,7 +36,8 @@ def admit_viewer() -> AnyResponse | None:
     answer = None if guard is None else guard()
     if isinstance(answer, AnyResponse):
         return answer
-    if not isinstance(answer, Viewer):  # whatever else a guard returns opens nothing
+    # Whatever else a guard returns opens nothing, and neither does a role that is only text.
+    if not isinstance(answer, Viewer) or not isinstance(answer.role, Role):
         abort(HTTPStatus.FORBIDDEN)
     g.kaltalk_iv_viewer = answer
     return None

@@ -87,14 +87,14 @@ class Visits(RuleBasedStateMachine):
         expected = self.reference.identify(token, plain, prior, now)
         assert answer.status_code == expected.status
         if expected.status == 401:
-            assert answer.json["code"] == expected.reason
+            assert answer.get_json()["code"] == expected.reason
             return multiple()
-        identity = answer.json["identity"]
+        identity = answer.get_json()["identity"]
         assert (identity["state"], identity["reason"]) == (expected.state, expected.reason)
         echoed = Who(identity["externalId"], identity["email"], identity["name"])
         assert echoed == expected.who
         assert {value for value in echoed if value is not None} <= brought
-        session_id = answer.json["session"]["id"]
+        session_id = answer.get_json()["session"]["id"]
         assert (prior is not None and session_id == prior.session_id) is expected.goes_on
         visit = Visit(
             session_id,
@@ -106,7 +106,7 @@ class Visits(RuleBasedStateMachine):
             now + PROOF,
             now + SESSION,
         )
-        self.tokens[id(visit)] = answer.json["session"]["token"]
+        self.tokens[id(visit)] = answer.get_json()["session"]["token"]
         return visit
 
     @rule(visit=visits)
@@ -117,16 +117,16 @@ class Visits(RuleBasedStateMachine):
         sent = send_message(self.client, self.tokens[id(visit)], text)
         state, reason = self.reference.worth(visit, self.clock.now)
         if self.clock.now >= visit.ends:
-            assert (sent.status_code, sent.json["code"]) == (401, "session_expired")
+            assert (sent.status_code, sent.get_json()["code"]) == (401, "session_expired")
             return
         if self.reference.acts_as == "required" and state == "unverified":
-            assert (sent.status_code, sent.json["code"]) == (401, reason)
+            assert (sent.status_code, sent.get_json()["code"]) == (401, reason)
             return
         assert sent.status_code == 201
         self.said[text] = (visit, state == "verified")
         read = read_messages(self.client, self.tokens[id(visit)])
-        assert read.json["identity"] == {"state": state, "reason": reason}
-        texts = {line["text"] for line in read.json["messages"]}
+        assert read.get_json()["identity"] == {"state": state, "reason": reason}
+        texts = {line["text"] for line in read.get_json()["messages"]}
         assert text in texts
         assert all(self._may_read(visit, state, seen) for seen in texts)
         self._check_where_it_landed(text, visit)
@@ -268,8 +268,12 @@ def _plain_fields(plain: Who) -> dict[str, Any]:
 
 
 def _run(app: Flask, clock: Clock, examples: int) -> None:
+    class Here(Visits):
+        def __init__(self) -> None:
+            super().__init__(app, clock)
+
     run_state_machine_as_test(
-        lambda: Visits(app, clock),
+        Here,
         settings=settings(
             max_examples=examples,
             stateful_step_count=30,

@@ -24,9 +24,9 @@ def app(sqlite_app: Flask) -> Flask:
 def check_problem(answer: TestResponse, status: int, code: str) -> None:
     """Fail unless ``answer`` is a problem (RFC 9457) with this code."""
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
-    assert answer.json["status"] == status
-    assert answer.json["code"] == code
-    assert answer.json["detail"].endswith(".")
+    assert answer.get_json()["status"] == status
+    assert answer.get_json()["code"] == code
+    assert answer.get_json()["detail"].endswith(".")
     assert answer.headers["Vary"] == "Origin"
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -64,7 +64,7 @@ def test_a_body_that_is_no_strict_json_object_is_refused_and_stores_nothing(
 ) -> None:
     before = everything_stored(app)
     check_problem(client.post(IDENTIFY, data=body, content_type="application/json"), 400, "unreadable")
-    session = identify(client, org.id).json["session"]["token"]
+    session = identify(client, org.id).get_json()["session"]["token"]
     sent = client.post("/v1/messages", data=body, content_type="application/json", headers=bearer(session))
     check_problem(sent, 400, "unreadable")
     assert everything_stored(app) == before
@@ -206,7 +206,7 @@ MESSAGES: dict[str, Any] = {
 def test_a_message_that_is_none_is_refused_and_stores_nothing(
     app: Flask, client: FlaskClient, org: OrganizationForTests, body: dict[str, Any]
 ) -> None:
-    session = identify(client, org.id).json["session"]["token"]
+    session = identify(client, org.id).get_json()["session"]["token"]
     before = everything_stored(app)
     check_problem(client.post("/v1/messages", json=body, headers=bearer(session)), 400, "unreadable")
     assert everything_stored(app) == before
@@ -214,7 +214,7 @@ def test_a_message_that_is_none_is_refused_and_stores_nothing(
 
 @pytest.mark.parametrize("cursor", ["", "1", "con_x.1", "con_" + "0" * 24 + ".-1", "0\x00", "0\n", "\ud7ff", "9" * 99])
 def test_a_cursor_that_no_answer_gave_is_refused(client: FlaskClient, org: OrganizationForTests, cursor: str) -> None:
-    session = identify(client, org.id).json["session"]["token"]
+    session = identify(client, org.id).get_json()["session"]["token"]
     answer = client.get("/v1/messages", query_string={"after": cursor}, headers=bearer(session))
     check_problem(answer, 400, "unreadable")
 

@@ -57,7 +57,7 @@ def check_readable_by(answer: TestResponse, origin: str | None) -> None:
 def test_an_origin_that_is_not_on_the_list_is_refused_and_stores_nothing(
     app: Flask, client: FlaskClient, listed: OrganizationForTests, origin: str
 ) -> None:
-    session = identify(client, listed.id).json["session"]["token"]
+    session = identify(client, listed.id).get_json()["session"]["token"]
     before = everything_stored(app)
     from_there = {"Origin": origin}
     message = {"text": "hi", "clientMessageId": "m1"}
@@ -69,7 +69,7 @@ def test_an_origin_that_is_not_on_the_list_is_refused_and_stores_nothing(
         client.delete("/v1/session", headers=from_there | bearer(session)),
     ]
     for answer in answers:
-        assert (answer.status_code, answer.json["code"]) == (403, "origin_not_allowed")
+        assert (answer.status_code, answer.get_json()["code"]) == (403, "origin_not_allowed")
         check_readable_by(answer, None)
     assert everything_stored(app) == before
 
@@ -129,7 +129,7 @@ def test_errors_can_be_read_by_the_page_too(client: FlaskClient, listed: Organiz
 def test_an_origin_taken_from_the_list_is_refused_at_the_next_request(
     app: Flask, client: FlaskClient, listed: OrganizationForTests
 ) -> None:
-    session = client.post(IDENTIFY, json={}, headers={"Origin": SHOP}).json["session"]["token"]
+    session = client.post(IDENTIFY, json={}, headers={"Origin": SHOP}).get_json()["session"]["token"]
     set_organization(app, listed.id, origins="https://other.example")
     assert client.get("/v1/messages", headers={"Origin": SHOP} | bearer(session)).status_code == 403
 

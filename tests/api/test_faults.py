@@ -19,7 +19,7 @@ from tests.api.world import Clock, build_app, dispose, engine_of, everything_sto
 
 def check_unavailable(answer: TestResponse, code: str) -> None:
     """Fail unless ``answer`` asks to come back later."""
-    assert (answer.status_code, answer.json["code"]) == (503, code)
+    assert (answer.status_code, answer.get_json()["code"]) == (503, code)
     assert answer.mimetype == "application/problem+json"
     assert int(answer.headers["Retry-After"]) > 0
     assert answer.headers["Vary"] == "Origin"
@@ -29,9 +29,9 @@ def check_unavailable(answer: TestResponse, code: str) -> None:
 
 def seal_differently(app: Flask, organization_id: str, sealed: str) -> None:
     """Put another text where the organization's sealed secret stands."""
-    table = Secret.__table__
+    changed = sa.update(Secret).where(Secret.organization_id == organization_id).values(sealed=sealed)
     with engine_of(app).begin() as connection:
-        connection.execute(sa.update(table).where(table.c.organization_id == organization_id).values(sealed=sealed))
+        connection.execute(changed)
 
 
 def sealed_of(app: Flask, organization_id: str) -> str:
@@ -78,7 +78,7 @@ def test_without_its_encryption_key_a_secret_is_a_503_and_visitors_without_token
     stranger = build_app(sqlite_url, clock, KALTALK_IV_ENCRYPTION_KEYS=generate_encryption_key())
     client = stranger.test_client()
     check_unavailable(identify(client, org.id, userJwt=org.sign("u_1", now=clock.now)), "secret_unavailable")
-    assert identify(client, org.id, externalId="u_1").json["identity"]["reason"] == "no_token"
+    assert identify(client, org.id, externalId="u_1").get_json()["identity"]["reason"] == "no_token"
     dispose(stranger)
 
 
@@ -105,7 +105,7 @@ def test_a_locked_database_is_a_503_and_the_next_try_goes_through(
     impatient: Flask, clock: Clock, locked: sqlite3.Connection
 ) -> None:
     client = impatient.test_client()
-    session = identify(client, "org_test").json["session"]["token"]
+    session = identify(client, "org_test").get_json()["session"]["token"]
     before = everything_stored(impatient)
     check_unavailable(identify(client, "org_test", externalId="u_1"), "unavailable")
     check_unavailable(send_message(client, session, "hello", "m1"), "unavailable")
@@ -133,7 +133,7 @@ def test_a_database_that_is_away_is_a_503_everywhere_and_never_a_401(
 ) -> None:
     add_organization(postgresql_app)
     client = postgresql_app.test_client()
-    session = identify(client, "org_test").json["session"]["token"]
+    session = identify(client, "org_test").get_json()["session"]["token"]
     engine = engine_of(postgresql_app)
     name = engine.url.database
     admin = sa.create_engine(engine.url.set(database="postgres"), isolation_level="AUTOCOMMIT")

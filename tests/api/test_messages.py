@@ -21,13 +21,13 @@ def proven(client: FlaskClient, org: OrganizationForTests, clock: Clock, **body:
 
 def session_of(answer: TestResponse) -> str:
     """Return the session that an identify handed out."""
-    token: str = answer.json["session"]["token"]
+    token: str = answer.get_json()["session"]["token"]
     return token
 
 
 def texts(client: FlaskClient, session: str) -> list[str]:
     """Return what a session may read."""
-    return [line["text"] for line in read_messages(client, session).json["messages"]]
+    return [line["text"] for line in read_messages(client, session).get_json()["messages"]]
 
 
 def reply(app: Flask, org: OrganizationForTests, text: str, now: float) -> None:
@@ -66,7 +66,7 @@ def test_the_same_id_from_another_visitor_is_another_message(
 ) -> None:
     for name in ("u_1", "u_2"):
         session = session_of(identify(client, org.id, externalId=name))
-        assert send_message(client, session, name, "m1").json["message"]["text"] == name
+        assert send_message(client, session, name, "m1").get_json()["message"]["text"] == name
     assert len(messages_of(app, org.id)) == 2
 
 
@@ -88,12 +88,12 @@ def test_a_cursor_goes_on_where_the_last_page_ended(
     session = proven(client, org, clock)
     for number in range(PAGE + 3):
         last = send_message(client, session, str(number))
-    first = read_messages(client, session).json
+    first = read_messages(client, session).get_json()
     assert [line["text"] for line in first["messages"]] == [str(number) for number in range(PAGE)]
-    second = read_messages(client, session, first["cursor"]).json
+    second = read_messages(client, session, first["cursor"]).get_json()
     assert [line["text"] for line in second["messages"]] == ["100", "101", "102"]
-    assert second["cursor"] == last.json["cursor"]
-    third = read_messages(client, session, second["cursor"]).json
+    assert second["cursor"] == last.get_json()["cursor"]
+    third = read_messages(client, session, second["cursor"]).get_json()
     assert (third["messages"], third["cursor"]) == ([], second["cursor"])
 
 
@@ -101,9 +101,9 @@ def test_a_cursor_of_another_conversation_opens_nothing_and_loses_nothing(
     client: FlaskClient, org: OrganizationForTests, clock: Clock
 ) -> None:
     ada, eve = proven(client, org, clock), session_of(identify(client, org.id, externalId="u_2"))
-    cursor = send_message(client, ada, "hers").json["cursor"]
+    cursor = send_message(client, ada, "hers").get_json()["cursor"]
     send_message(client, eve, "mine")
-    assert [line["text"] for line in read_messages(client, eve, cursor).json["messages"]] == ["mine"]
+    assert [line["text"] for line in read_messages(client, eve, cursor).get_json()["messages"]] == ["mine"]
 
 
 def test_a_reply_reaches_the_session_that_it_answers(
@@ -112,7 +112,7 @@ def test_a_reply_reaches_the_session_that_it_answers(
     session = session_of(identify(client, org.id))
     send_message(client, session, "anybody there?")
     reply(app, org, "yes", clock.now)
-    answer = read_messages(client, session).json["messages"]
+    answer = read_messages(client, session).get_json()["messages"]
     assert [(line["author"], line["text"], line.get("name")) for line in answer] == [
         ("visitor", "anybody there?", None),
         ("agent", "yes", "Grace"),
@@ -194,6 +194,6 @@ def test_text_is_kept_as_it_was_typed_less_what_no_database_stores(
 ) -> None:
     session = session_of(identify(client, org.id))
     sent = send_message(client, session, " a\r\nb\x00c\ud800 <b>{{7*7}}</b> \U0001f600 ")
-    assert sent.json["message"]["text"] == "a\nbc\ufffd <b>{{7*7}}</b> \U0001f600"
-    assert texts(client, session) == [sent.json["message"]["text"]]
+    assert sent.get_json()["message"]["text"] == "a\nbc\ufffd <b>{{7*7}}</b> \U0001f600"
+    assert texts(client, session) == [sent.get_json()["message"]["text"]]
     assert send_message(client, session, "x" * 4_000).status_code == 201

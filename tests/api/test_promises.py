@@ -20,15 +20,15 @@ from kaltalk_iv.testing import (
 from tests.api.world import Clock, conversations_of, customer, customers_of, is_green, messages_of
 from tests.core.signing import sign
 
-ADA = {"email": "ada@shop.example", "name": "Ada Lovelace"}
+ADA: dict[str, Any] = {"email": "ada@shop.example", "name": "Ada Lovelace"}
 
 
 @pytest.fixture
 def ada(client: FlaskClient, org: OrganizationForTests, clock: Clock) -> str:
     """Give the session of Ada, ``u_1``, whom a token has just verified."""
     answer = identify(client, org.id, userJwt=org.sign("u_1", now=clock.now, **ADA))
-    assert answer.json["identity"]["state"] == "verified"
-    token: str = answer.json["session"]["token"]
+    assert answer.get_json()["identity"]["state"] == "verified"
+    token: str = answer.get_json()["session"]["token"]
     return token
 
 
@@ -49,7 +49,7 @@ def test_members_that_say_verified_are_ignored(
     set_organization(app, org.id, mode=mode)
     for value in (True, {"verified": True, "state": "verified"}, "verified"):
         answer = identify(client, org.id, externalId="u_1", **{field: value})
-        assert answer.json["identity"]["state"] == "unverified"
+        assert answer.get_json()["identity"]["state"] == "unverified"
     assert not is_green(app, org.id, customer(app, org.id, "u_1"))
 
 
@@ -57,8 +57,8 @@ def test_a_payload_that_says_verified_is_not(
     app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock
 ) -> None:
     answer = identify(client, org.id, userJwt=bad_token(org, clock, verified=True, email_verified=True))
-    assert answer.json["identity"] | {"externalId": "u_1"} == answer.json["identity"]
-    assert answer.json["identity"]["reason"] == "bad_signature"
+    assert answer.get_json()["identity"] | {"externalId": "u_1"} == answer.get_json()["identity"]
+    assert answer.get_json()["identity"]["reason"] == "bad_signature"
     assert not is_green(app, org.id, customer(app, org.id, "u_1"))
 
 
@@ -67,10 +67,10 @@ def test_in_mode_off_even_a_good_token_turns_nothing_green(
 ) -> None:
     set_organization(app, org.id, mode="off")
     answer = identify(client, org.id, userJwt=org.sign("u_1", now=clock.now))
-    assert answer.json["identity"]["reason"] == "verification_off"
+    assert answer.get_json()["identity"]["reason"] == "verification_off"
     set_organization(app, org.id, mode="optional")
     assert not is_green(app, org.id, customer(app, org.id, "u_1"))
-    sent = send_message(client, answer.json["session"]["token"], "still nobody")
+    sent = send_message(client, answer.get_json()["session"]["token"], "still nobody")
     assert sent.status_code == 201
     assert {line.state for line in messages_of(app, org.id)} == {"unverified"}
 
@@ -78,7 +78,7 @@ def test_in_mode_off_even_a_good_token_turns_nothing_green(
 def test_a_failed_token_takes_the_green_away_and_only_a_good_one_brings_it_back(
     app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock, ada: str
 ) -> None:
-    assert identify(client, org.id, userJwt=bad_token(org, clock)).json["identity"]["reason"] == "bad_signature"
+    assert identify(client, org.id, userJwt=bad_token(org, clock)).get_json()["identity"]["reason"] == "bad_signature"
     record = customer(app, org.id, "u_1")
     assert not record.verified
     assert record.downgraded_reason == "bad_signature"
@@ -93,7 +93,7 @@ def test_a_claim_without_a_token_leaves_the_flag_of_the_record_alone(
     app: Flask, client: FlaskClient, org: OrganizationForTests, ada: str
 ) -> None:
     answer = identify(client, org.id, externalId="u_1")
-    assert answer.json["identity"] == {
+    assert answer.get_json()["identity"] == {
         "state": "unverified",
         "reason": "no_token",
         "externalId": "u_1",
@@ -116,7 +116,7 @@ def test_claims_overwrite_nothing_that_was_proven(
         body = {"userJwt": bad_token(org, clock, **claims)}
     if how == "off":
         set_organization(app, org.id, mode="off")
-    token = identify(client, org.id, **body).json["session"]["token"]
+    token = identify(client, org.id, **body).get_json()["session"]["token"]
     record = customer(app, org.id, "u_1")
     assert (record.email, record.name) == (ADA["email"], ADA["name"])
     assert (record.email_proven, record.name_proven, record.external_id_proven) == (True, True, True)
@@ -155,19 +155,19 @@ def test_who_claims_to_be_a_verified_customer_reads_none_of_their_messages(
     client: FlaskClient, org: OrganizationForTests, ada: str, body: dict[str, Any]
 ) -> None:
     send_message(client, ada, "my secret question")
-    other = identify(client, org.id, **body).json["session"]["token"]
-    assert read_messages(client, other).json["messages"] == []
+    other = identify(client, org.id, **body).get_json()["session"]["token"]
+    assert read_messages(client, other).get_json()["messages"] == []
     send_message(client, other, "what did I ask?")
-    assert [line["text"] for line in read_messages(client, other).json["messages"]] == ["what did I ask?"]
-    assert [line["text"] for line in read_messages(client, ada).json["messages"]] == ["my secret question"]
+    assert [line["text"] for line in read_messages(client, other).get_json()["messages"]] == ["what did I ask?"]
+    assert [line["text"] for line in read_messages(client, ada).get_json()["messages"]] == ["my secret question"]
 
 
 def test_a_verified_customer_does_not_read_what_others_wrote_under_the_name(
     client: FlaskClient, org: OrganizationForTests, ada: str
 ) -> None:
-    other = identify(client, org.id, externalId="u_1").json["session"]["token"]
+    other = identify(client, org.id, externalId="u_1").get_json()["session"]["token"]
     send_message(client, other, "I am Ada, trust me")
-    assert read_messages(client, ada).json["messages"] == []
+    assert read_messages(client, ada).get_json()["messages"] == []
 
 
 # Promise 4: the answer never holds a stored value that this request did not itself bring or prove.
@@ -177,7 +177,7 @@ def test_a_verified_customer_does_not_read_what_others_wrote_under_the_name(
 def test_the_answer_to_a_claim_holds_the_claim_and_nothing_stored(
     client: FlaskClient, org: OrganizationForTests, ada: str, body: dict[str, str]
 ) -> None:
-    identity = identify(client, org.id, **body).json["identity"]
+    identity = identify(client, org.id, **body).get_json()["identity"]
     claimed = {name: value for name, value in identity.items() if name not in {"state", "reason"} and value is not None}
     assert claimed == body
 
@@ -185,7 +185,7 @@ def test_the_answer_to_a_claim_holds_the_claim_and_nothing_stored(
 def test_even_a_proof_gets_back_only_what_it_brought(
     client: FlaskClient, org: OrganizationForTests, clock: Clock, ada: str
 ) -> None:
-    identity = identify(client, org.id, userJwt=org.sign("u_1", now=clock.now)).json["identity"]
+    identity = identify(client, org.id, userJwt=org.sign("u_1", now=clock.now)).get_json()["identity"]
     assert (identity["externalId"], identity["email"], identity["name"]) == ("u_1", None, None)
 
 
@@ -195,7 +195,7 @@ def test_a_known_and_an_unknown_customer_are_answered_alike(
 ) -> None:
     values = {"externalId": ("u_1", "u_2"), "email": ("ada@shop.example", "eve@shop.example")}
     answers = [identify(client, org.id, **{known: value}) for value in values[known]]
-    one, other = (answer.json for answer in answers)
+    one, other = (answer.get_json() for answer in answers)
     assert one["identity"] | {known: None} == other["identity"] | {known: None}
     assert (one["warnings"], one["session"]["expiresAt"]) == (other["warnings"], other["session"]["expiresAt"])
     assert one.keys() == other.keys()
@@ -232,9 +232,11 @@ def test_a_number_is_the_customer_of_its_decimal_text_and_true_is_nobody(
     app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock
 ) -> None:
     for sub in (1, "1"):
-        assert identify(client, org.id, userJwt=org.sign(sub, now=clock.now)).json["identity"]["externalId"] == "1"
+        assert (
+            identify(client, org.id, userJwt=org.sign(sub, now=clock.now)).get_json()["identity"]["externalId"] == "1"
+        )
     answer = identify(client, org.id, userJwt=org.sign(True, now=clock.now))
-    assert answer.json["identity"]["reason"] == "invalid_claim"
+    assert answer.get_json()["identity"]["reason"] == "invalid_claim"
     assert [record.external_id for record in customers_of(app, org.id)] == ["1"]
 
 
@@ -242,7 +244,7 @@ def test_an_id_with_a_blank_at_its_end_is_refused_and_meets_nobody(
     app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock, ada: str
 ) -> None:
     answer = identify(client, org.id, userJwt=org.sign("u_1 ", now=clock.now))
-    assert answer.json["identity"]["reason"] == "invalid_claim"
+    assert answer.get_json()["identity"]["reason"] == "invalid_claim"
     assert is_green(app, org.id, customer(app, org.id, "u_1"))
     assert len(customers_of(app, org.id)) == 1
 
@@ -262,6 +264,6 @@ def test_another_organizations_token_proves_nothing_and_touches_nobody(
 ) -> None:
     other = add_organization(app, "org_other")
     answer = identify(client, other.id, userJwt=org.sign("u_1", now=clock.now))
-    assert answer.json["identity"]["reason"] == "bad_signature"
+    assert answer.get_json()["identity"]["reason"] == "bad_signature"
     assert is_green(app, org.id, customer(app, org.id, "u_1"))
     assert len(customers_of(app, org.id)) == 1

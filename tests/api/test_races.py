@@ -3,12 +3,15 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
 
+from kaltalk_iv.config import Settings
 from kaltalk_iv.core.errors import Conflict
 from kaltalk_iv.models import AuditEvent, Secret
 from kaltalk_iv.service import settings as use_cases
@@ -19,6 +22,7 @@ from tests.api.world import Clock, conversations_of, customers_of, engine_of, me
 
 T = TypeVar("T")
 ACTOR = Actor("race", "local")
+ID = "org_test"
 
 
 def at_once(count: int, act: Callable[[int], T]) -> list[T]:
@@ -37,7 +41,7 @@ def identified_at_once(app: Flask, count: int, body: Callable[[int], dict[str, A
     """Return the answers to ``count`` identifies at once; each must be a 200."""
     answers = at_once(count, lambda number: identify(app.test_client(), "org_test", **body(number)))
     assert {answer.status_code for answer in answers} == {200}
-    return [answer.json for answer in answers]
+    return [answer.get_json() for answer in answers]
 
 
 def test_sixteen_first_identifies_of_one_sub_make_one_row(app: Flask, org: OrganizationForTests, clock: Clock) -> None:
@@ -98,31 +102,42 @@ def test_proofs_and_claims_of_one_email_at_once_leave_every_proof_standing(
 def test_first_messages_from_eight_tabs_make_one_conversation(
     app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock
 ) -> None:
-    session = identify(client, org.id, userJwt=org.sign("u_1", now=clock.now)).json["session"]["token"]
+    session = identify(client, org.id, userJwt=org.sign("u_1", now=clock.now)).get_json()["session"]["token"]
     answers = at_once(8, lambda number: send_message(app.test_client(), session, f"tab {number}"))
     assert {answer.status_code for answer in answers} == {201}
     assert len(conversations_of(app, org.id)) == 1
     assert [line.position for line in messages_of(app, org.id)] == list(range(1, 9))
-    assert len(read_messages(client, session).json["messages"]) == 8
+    assert len(read_messages(client, session).get_json()["messages"]) == 8
 
 
 def test_one_message_from_eight_threads_is_stored_once(
     app: Flask, client: FlaskClient, org: OrganizationForTests
 ) -> None:
-    session = identify(client, org.id).json["session"]["token"]
+    session = identify(client, org.id).get_json()["session"]["token"]
     answers = at_once(8, lambda _number: send_message(app.test_client(), session, "hello", "m1"))
     assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.json["message"]["id"] for answer in answers}) == 1
+    assert len({answer.get_json()["message"]["id"] for answer in answers}) == 1
     (message,) = messages_of(app, org.id)
     assert message.text == "hello"
     (thread,) = conversations_of(app, org.id)
     assert (thread.message_count, thread.unread_count) == (1, 1)
 
 
-def _in_app(app: Flask, use_case: Callable[..., T]) -> T:
+def changed(app: Flask, change: Callable[[Session, Settings, float], T]) -> T:
+    """Return what ``change`` answers, committed."""
     with app.app_context():
         state = current_state()
-        return state.commit(lambda session, now: use_case(session, state.settings, ACTOR, "org_test", now=now))
+        return state.commit(lambda session, now: change(session, state.settings, now))
+
+
+def rotate(app: Flask, replaces: str | None = None) -> str:
+    """Rotate and return the id of the new secret."""
+    return changed(app, lambda s, settings, now: use_cases.rotate_secret(s, settings, ACTOR, ID, replaces, now)).id
+
+
+def replace(app: Flask) -> str:
+    """Replace every secret and return the id of the new one."""
+    return changed(app, lambda s, settings, now: use_cases.replace_secrets(s, settings, ACTOR, ID, now)).id
 
 
 @pytest.mark.parametrize("names_the_secret", [True, False])
@@ -132,14 +147,13 @@ def test_of_two_rotations_at_once_one_wins_and_one_is_a_conflict(
     (first,) = rows_of(app, Secret, org.id)
     replaces = first.id if names_the_secret else None
 
-    def rotate(_number: int) -> str:
+    def try_to_rotate(_number: int) -> str:
         try:
-            fresh = _in_app(app, lambda *given, now: use_cases.rotate_secret(*given, replaces, now))
+            return rotate(app, replaces)
         except Conflict:
             return "conflict"
-        return fresh.id
 
-    outcomes = at_once(4, rotate)
+    outcomes = at_once(4, try_to_rotate)
     assert outcomes.count("conflict") == 3
     secrets = rows_of(app, Secret, org.id)
     assert len(secrets) == 2
@@ -154,12 +168,10 @@ def test_replacements_and_a_rotation_at_once_leave_one_secret_that_verifies(
 ) -> None:
     def change(number: int) -> None:
         if number % 2:
-            _in_app(app, lambda *given, now: use_cases.replace_secrets(*given, now))
+            replace(app)
             return
-        try:
-            _in_app(app, lambda *given, now: use_cases.rotate_secret(*given, None, now))
-        except Conflict:
-            return
+        with suppress(Conflict):
+            rotate(app)
 
     (first,) = rows_of(app, Secret, org.id)
     at_once(6, change)
@@ -170,26 +182,20 @@ def test_replacements_and_a_rotation_at_once_leave_one_secret_that_verifies(
     assert next(secret for secret in secrets if secret.id == first.id).revoked_at is not None
 
 
-CHANGES: dict[str, Callable[..., Any]] = {
-    "rotate": lambda *given, now: use_cases.rotate_secret(*given, None, now),
-    "replace": lambda *given, now: use_cases.replace_secrets(*given, now),
-}
-
-
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", [rotate, replace])
 def test_a_change_of_secrets_waits_for_the_one_before_it_and_identifies_do_not(
-    postgresql_app: Flask, clock: Clock, change: str
+    postgresql_app: Flask, clock: Clock, change: Callable[[Flask], str]
 ) -> None:
     """Or two changes of several rows, each holding what the other needs, end in a deadlock."""
     app = postgresql_app
     org = add_organization(app)
     with engine_of(app).connect() as another, ThreadPoolExecutor(1) as threads:
         another.exec_driver_sql("SELECT id FROM kaltalk_iv_organizations FOR NO KEY UPDATE")
-        changing = threads.submit(_in_app, app, CHANGES[change])
+        changing = threads.submit(change, app)
         with pytest.raises(TimeoutError):
             changing.result(timeout=0.5)
         answer = identify(app.test_client(), org.id, userJwt=org.sign("u_1", now=clock.now))
-        assert answer.json["identity"]["state"] == "verified"
+        assert answer.get_json()["identity"]["state"] == "verified"
         another.rollback()
         changing.result(timeout=10)
     assert len(rows_of(app, Secret, org.id)) == 2
@@ -207,7 +213,7 @@ def test_a_token_of_the_secret_before_verifies_while_rotations_commit(
         client = app.test_client()
         while not stop.is_set():
             token = OrganizationForTests(org.id, secret_then).sign(f"u_{number}", now=clock.now)
-            identity = identify(client, org.id, userJwt=token).json["identity"]
+            identity = identify(client, org.id, userJwt=token).get_json()["identity"]
             answered[number] += 1
             if identity["state"] != "verified":
                 wrong.append(identity["reason"])
@@ -216,19 +222,16 @@ def test_a_token_of_the_secret_before_verifies_while_rotations_commit(
         running = [threads.submit(keep_verifying, number) for number in range(3)]
         try:
             for _rotation in range(25):
-                _in_app(app, lambda *given, now: use_cases.rotate_secret(*given, None, now))
-                secret_then = _in_app(app, lambda *given, now: use_cases.reveal_current_secret(*given, now))
+                rotate(app)
+                secret_then = changed(
+                    app, lambda s, settings, now: use_cases.reveal_current_secret(s, settings, ACTOR, ID, now)
+                )
                 # A window is ended when nobody holds a token of the secret before any more.
                 before = list(answered)
                 while any(now < then + 2 for now, then in zip(answered, before, strict=True)):
                     assert not any(each.done() for each in running)
                     stop.wait(0.001)
-                _in_app(
-                    app,
-                    lambda session, _settings, actor, id_, now: use_cases.retire_previous_secret(
-                        session, actor, id_, now
-                    ),
-                )
+                changed(app, lambda s, _settings, now: use_cases.retire_previous_secret(s, ACTOR, ID, now))
         finally:
             stop.set()
         for each in running:

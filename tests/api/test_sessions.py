@@ -5,6 +5,7 @@ import re
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from kaltalk_iv.service import settings as use_cases
 from kaltalk_iv.service.settings import Actor
@@ -26,8 +27,8 @@ LIFETIME = 12 * HOUR
 def verified(client: FlaskClient, org: OrganizationForTests, clock: Clock, sub: str = "u_1", **body: object) -> str:
     """Return the session of a customer whom a token has just verified."""
     answer = identify(client, org.id, userJwt=org.sign(sub, now=clock.now), **body)
-    assert answer.json["identity"]["state"] == "verified"
-    token: str = answer.json["session"]["token"]
+    assert answer.get_json()["identity"]["state"] == "verified"
+    token: str = answer.get_json()["session"]["token"]
     return token
 
 
@@ -39,14 +40,14 @@ def refusal(client: FlaskClient, session: str) -> str | None:
         return None
     assert sent.status_code == read.status_code == 401
     assert sent.headers["WWW-Authenticate"].startswith("Bearer")
-    assert sent.json["code"] == read.json["code"]
-    code: str = sent.json["code"]
+    assert sent.get_json()["code"] == read.get_json()["code"]
+    code: str = sent.get_json()["code"]
     return code
 
 
 def state(client: FlaskClient, session: str) -> tuple[str, str | None]:
     """Return the state and the reason that a session has now."""
-    identity = read_messages(client, session).json["identity"]
+    identity = read_messages(client, session).get_json()["identity"]
     return identity["state"], identity["reason"]
 
 
@@ -68,7 +69,7 @@ def test_a_header_that_holds_no_session_is_a_401_and_no_error(
 ) -> None:
     headers = {} if header is None else {"Authorization": header}
     for answer in (client.get("/v1/messages", headers=headers), client.delete("/v1/session", headers=headers)):
-        assert (answer.status_code, answer.json["code"]) == (401, "session_invalid")
+        assert (answer.status_code, answer.get_json()["code"]) == (401, "session_invalid")
 
 
 def test_a_user_token_is_no_session_and_a_session_no_user_token(
@@ -76,7 +77,7 @@ def test_a_user_token_is_no_session_and_a_session_no_user_token(
 ) -> None:
     assert refusal(client, org.sign("u_1", now=clock.now)) == "session_invalid"
     session = verified(client, org, clock)
-    assert identify(client, org.id, userJwt=session).json["identity"]["reason"] == "malformed"
+    assert identify(client, org.id, userJwt=session).get_json()["identity"]["reason"] == "malformed"
 
 
 def test_a_session_stands_in_no_query(client: FlaskClient, org: OrganizationForTests, clock: Clock) -> None:
@@ -86,8 +87,8 @@ def test_a_session_stands_in_no_query(client: FlaskClient, org: OrganizationForT
 
 def test_a_session_ends_at_its_exact_second(client: FlaskClient, org: OrganizationForTests, clock: Clock) -> None:
     answer = identify(client, org.id, externalId="u_1")
-    assert answer.json["session"]["expiresAt"] == "2026-01-02T00:00:00.000Z"
-    session = answer.json["session"]["token"]
+    assert answer.get_json()["session"]["expiresAt"] == "2026-01-02T00:00:00.000Z"
+    session = answer.get_json()["session"]["token"]
     clock.move(LIFETIME - 1)
     assert refusal(client, session) is None
     clock.move(1)
@@ -95,7 +96,7 @@ def test_a_session_ends_at_its_exact_second(client: FlaskClient, org: Organizati
 
 
 def test_traffic_does_not_make_a_session_longer(client: FlaskClient, org: OrganizationForTests, clock: Clock) -> None:
-    session = identify(client, org.id, externalId="u_1").json["session"]["token"]
+    session = identify(client, org.id, externalId="u_1").get_json()["session"]["token"]
     for _hour in range(12):
         assert refusal(client, session) is None
         clock.move(HOUR)
@@ -128,7 +129,10 @@ def test_a_verified_session_is_worth_as_long_as_its_token(
 def test_a_replaced_secret_takes_its_sessions_with_it(
     app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock
 ) -> None:
-    session, claimed = verified(client, org, clock), identify(client, org.id, externalId="u_2").json["session"]["token"]
+    session, claimed = (
+        verified(client, org, clock),
+        identify(client, org.id, externalId="u_2").get_json()["session"]["token"],
+    )
     with app.app_context():
         now = current_state()
         now.commit(lambda s, t: use_cases.replace_secrets(s, now.settings, Actor("a", "b"), org.id, t))
@@ -142,8 +146,11 @@ def test_a_replaced_secret_takes_its_sessions_with_it(
 def test_a_change_of_mode_or_plan_counts_at_the_next_request(
     app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock
 ) -> None:
-    proven, claimed = verified(client, org, clock), identify(client, org.id, externalId="u_2").json["session"]["token"]
-    nobody = identify(client, org.id).json["session"]["token"]
+    proven, claimed = (
+        verified(client, org, clock),
+        identify(client, org.id, externalId="u_2").get_json()["session"]["token"],
+    )
+    nobody = identify(client, org.id).get_json()["session"]["token"]
     set_organization(app, org.id, mode="off")
     assert [state(client, token)[1] for token in (proven, claimed, nobody)] == ["verification_off"] * 2 + [None]
     set_organization(app, org.id, mode="required")
@@ -155,7 +162,7 @@ def test_a_change_of_mode_or_plan_counts_at_the_next_request(
 
 def test_a_session_of_a_deleted_organization_is_refused(app: Flask, client: FlaskClient) -> None:
     org = add_organization(app, "org_gone")
-    session = identify(client, org.id).json["session"]["token"]
+    session = identify(client, org.id).get_json()["session"]["token"]
     with engine_of(app).begin() as connection:
         for table in ("secrets", "audit_events", "organizations"):
             key = "id" if table == "organizations" else "organization_id"
@@ -169,10 +176,10 @@ def test_a_session_of_another_organization_goes_on_nowhere_else(
 ) -> None:
     other = add_organization(app, "org_other")
     first = identify(client, org.id, externalId="u_1")
-    send_message(client, first.json["session"]["token"], "to the first")
-    second = identify(client, other.id, externalId="u_1", session=first.json["session"]["token"])
-    assert second.json["session"]["id"] != first.json["session"]["id"]
-    assert read_messages(client, second.json["session"]["token"]).json["messages"] == []
+    send_message(client, first.get_json()["session"]["token"], "to the first")
+    second = identify(client, other.id, externalId="u_1", session=first.get_json()["session"]["token"])
+    assert second.get_json()["session"]["id"] != first.get_json()["session"]["id"]
+    assert read_messages(client, second.get_json()["session"]["token"]).get_json()["messages"] == []
     assert len(messages_of(app, other.id)) == 0
 
 
@@ -182,7 +189,7 @@ def test_a_renewal_by_the_same_customer_goes_on(client: FlaskClient, org: Organi
     clock.move(HOUR)
     second = verified(client, org, clock, session=first)
     send_message(client, second, "two")
-    assert [line["text"] for line in read_messages(client, second).json["messages"]] == ["one", "two"]
+    assert [line["text"] for line in read_messages(client, second).get_json()["messages"]] == ["one", "two"]
 
 
 @pytest.mark.parametrize("prior", ["proven", "claimed"])
@@ -198,11 +205,11 @@ def test_another_customer_on_the_same_browser_starts_afresh(
     elif next_is == "claimed":
         body["externalId"] = "u_2"
     bob = _token(identify(client, org.id, **body))
-    assert read_messages(client, bob).json["messages"] == []
+    assert read_messages(client, bob).get_json()["messages"] == []
     sent = send_message(client, bob, "his", "m1")
-    assert sent.json["message"]["text"] == "his"
-    assert [line["text"] for line in read_messages(client, bob).json["messages"]] == ["his"]
-    assert [line["text"] for line in read_messages(client, ada).json["messages"]] == ["hers"]
+    assert sent.get_json()["message"]["text"] == "his"
+    assert [line["text"] for line in read_messages(client, bob).get_json()["messages"]] == ["his"]
+    assert [line["text"] for line in read_messages(client, ada).get_json()["messages"]] == ["hers"]
 
 
 @pytest.mark.parametrize("dead", ["altered", "expired", "ended", "number", "list"])
@@ -221,8 +228,8 @@ def test_a_dead_session_is_no_reason_to_refuse_an_identify_and_buys_nothing(
     else:
         passed = 1 if dead == "number" else [old]
     answer = identify(client, org.id, externalId="u_1", session=passed)
-    assert answer.json["identity"]["state"] == "unverified"
-    assert read_messages(client, _token(answer)).json["messages"] == []
+    assert answer.get_json()["identity"]["state"] == "unverified"
+    assert read_messages(client, _token(answer)).get_json()["messages"] == []
 
 
 def test_a_session_is_opaque(client: FlaskClient, org: OrganizationForTests, clock: Clock) -> None:
@@ -238,7 +245,7 @@ def test_an_anonymous_chat_is_linked_to_whom_it_turns_out_to_be_and_no_other_is(
     send_message(client, mine, "who am I")
     send_message(client, others, "somebody else")
     ada = verified(client, org, clock, session=mine)
-    assert [line["text"] for line in read_messages(client, ada).json["messages"]] == ["who am I"]
+    assert [line["text"] for line in read_messages(client, ada).get_json()["messages"]] == ["who am I"]
     owners = {thread.last_message: thread.customer_id for thread in conversations_of(app, org.id)}
     assert owners["who am I"] is not None
     assert owners["somebody else"] is None
@@ -251,13 +258,13 @@ def test_an_anonymous_session_that_another_tab_named_goes_on_on_its_own(
     send_message(client, anonymous, "before")
     ada = verified(client, org, clock, session=anonymous)
     bob = verified(client, org, clock, sub="u_2", session=anonymous)
-    assert read_messages(client, anonymous).json["messages"] == []
+    assert read_messages(client, anonymous).get_json()["messages"] == []
     for token, text in ((bob, "his"), (anonymous, "mine")):
         clock.move(1)
         send_message(client, token, text)
-    assert [line["text"] for line in read_messages(client, bob).json["messages"]] == ["his"]
-    assert [line["text"] for line in read_messages(client, anonymous).json["messages"]] == ["mine"]
-    assert [line["text"] for line in read_messages(client, ada).json["messages"]] == ["before"]
+    assert [line["text"] for line in read_messages(client, bob).get_json()["messages"]] == ["his"]
+    assert [line["text"] for line in read_messages(client, anonymous).get_json()["messages"]] == ["mine"]
+    assert [line["text"] for line in read_messages(client, ada).get_json()["messages"]] == ["before"]
 
 
 def test_one_email_that_lands_on_two_records_in_turn_moves_no_conversation_between_them(
@@ -270,7 +277,7 @@ def test_one_email_that_lands_on_two_records_in_turn_moves_no_conversation_betwe
     session = _token(identify(client, org.id, email=home))
     send_message(client, session, "lands on the second")
     session = _token(identify(client, org.id, externalId="u_1", email=home, session=session))
-    assert read_messages(client, session).json["messages"] == []
+    assert read_messages(client, session).get_json()["messages"] == []
     send_message(client, session, "lands on the first")
     named = {record.id: record.external_id for record in customers_of(app, org.id)}
     owners = {thread.last_message: named[thread.customer_id] for thread in conversations_of(app, org.id)}
@@ -285,10 +292,10 @@ def test_two_who_went_on_from_one_anonymous_session_do_not_get_each_others_words
     send_message(client, ada, "my card is lost", "guessed")
     answer = send_message(client, bob, "hello", "guessed")
     assert "card" not in answer.text
-    assert (answer.status_code, answer.json["code"]) == (409, "conflict")
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "conflict")
     assert send_message(client, bob, "hello", "fresh").status_code == 201
 
 
-def _token(answer: object) -> str:
-    token: str = answer.json["session"]["token"]  # type: ignore[attr-defined]
+def _token(answer: TestResponse) -> str:
+    token: str = answer.get_json()["session"]["token"]
     return token

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
@@ -12,7 +13,7 @@ from kaltalk_iv.testing import OrganizationForTests, identify
 from tests.api.world import Clock, customer, engine_of, rows_of
 
 QUARTER = 15 * 60
-ADA = {"email": "ada@shop.example", "name": "Ada"}
+ADA: dict[str, Any] = {"email": "ada@shop.example", "name": "Ada"}
 
 
 @contextmanager
@@ -37,7 +38,7 @@ def test_a_known_customer_with_unchanged_claims_is_one_select_and_no_write(
     for page in range(4):
         with statements(app) as sent:
             token = org.sign("u_1", now=clock.now, **ADA)
-            session = identify(client, org.id, userJwt=token, session=session).json["session"]["token"]
+            session = identify(client, org.id, userJwt=token, session=session).get_json()["session"]["token"]
         assert page == 0 or sent == ["SELECT"]
         clock.move(10)
 

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from kaltalk_iv import KalTalkIV, Viewer, generate_encryption_key, migrations
 from kaltalk_iv.server import create_app
 from kaltalk_iv.state import Guard, current_state
+from tests.dashboard.admin import Admin
 from tests.dashboard.desk import Clock, Desk
 from tests.dashboard.staff import Staff
 
@@ -88,3 +89,9 @@ def staff(tmp_path: Path, clock: Clock) -> Iterator[Staff]:
         migrations.upgrade(engine)
     yield Staff(app)
     engine.dispose()
+
+
+@pytest.fixture
+def admin(staff: Staff, clock: Clock) -> Admin:
+    """Give the admin grace, logged in and in front of the settings of org_shop (plan pro, mode optional)."""
+    return Admin(staff, clock)

@@ -19,7 +19,7 @@ class Staff:
 
     def __init__(self, app: Flask) -> None:
         self.app = app
-        testing.add_organization(app, "org_shop")
+        self.organization = testing.add_organization(app, "org_shop")
 
         def hire(session: Session, now: float) -> None:
             create_agent(session, "org_shop", "grace", "Grace Hopper", "admin", PASSWORD, now)

@@ -14,6 +14,7 @@ from werkzeug.exceptions import Forbidden
 
 from kaltalk_iv import Viewer, testing
 from kaltalk_iv.dashboard.pages import LIVE_HEADER
+from kaltalk_iv.dashboard.settings import SETTINGS_ROUTES
 from kaltalk_iv.state import current_state
 from tests.dashboard.conftest import MakeApp
 from tests.dashboard.desk import Clock, Desk
@@ -37,7 +38,7 @@ def routes(app: Flask) -> list[tuple[str, str]]:
 def test_without_a_guard_every_page_is_forbidden(make_app: MakeApp) -> None:
     app = make_app(None)
 
-    assert len(routes(app)) == 4
+    assert len(routes(app)) == 4 + len(SETTINGS_ROUTES)
     for method, path in routes(app):
         answer = app.test_client().open(path, method=method)
         assert answer.status_code == 403, path

@@ -35,7 +35,7 @@ def test_text_that_no_database_stores_is_dropped_or_cleaned(
         for body in bodies(org, clock.now, text):
             answer = identify(client, org.id, **body)
             assert answer.status_code == 200
-            session = answer.json["session"]["token"]
+            session = answer.get_json()["session"]["token"]
             sent = client.post(
                 "/v1/messages", json={"text": f"x{text}", "clientMessageId": "m1"}, headers=bearer(session)
             )
@@ -61,7 +61,7 @@ def test_text_that_no_database_stores_is_dropped_or_cleaned(
 
 def test_all_other_text_is_kept_to_the_letter(app: Flask, client: FlaskClient, org: OrganizationForTests) -> None:
     for text in STORABLE:
-        identity = identify(client, org.id, externalId=text, name=text).json["identity"]
+        identity = identify(client, org.id, externalId=text, name=text).get_json()["identity"]
         assert (identity["externalId"], identity["name"]) == (text, text)
     assert sorted(record.external_id or "" for record in customers_of(app, org.id)) == sorted(STORABLE)
     assert all(record.external_id == record.name for record in customers_of(app, org.id))

@@ -7,7 +7,8 @@ from .access import View, admin_only
 
 PATH = "/settings/security/identity-verification"
 
-_VIEWS: tuple[tuple[str, str, View, str], ...] = (
+# Below PATH: address, endpoint, view, method.
+SETTINGS_ROUTES: tuple[tuple[str, str, View, str], ...] = (
     ("", "settings", page.settings, "GET"),
     ("/mode", "settings_mode", changes.choose_mode, "POST"),
     ("/origins", "settings_origins", changes.change_origins, "POST"),
@@ -28,5 +29,5 @@ _VIEWS: tuple[tuple[str, str, View, str], ...] = (
 
 def add_settings(pages: Blueprint) -> None:
     """Add the settings to the dashboard. The role is checked here, so that no view can forget it."""
-    for address, endpoint, view, method in _VIEWS:
+    for address, endpoint, view, method in SETTINGS_ROUTES:
         pages.add_url_rule(PATH + address, endpoint, admin_only(view), methods=(method,))

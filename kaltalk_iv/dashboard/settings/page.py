@@ -41,6 +41,7 @@ def render_page(status: int = HTTPStatus.OK, **extra: Any) -> Response:
         "why_not_required": modes.why_not_required(organization, secrets, now),
         "last_verified_at": modes.last_verified_at(secrets),
         "secrets": [(secret, wording.status(secret, now)) for secret in secrets],
+        "previous": wording.previous_of(secrets, now),
         "current_id": use_cases.current_id(secrets),
         "can_reveal": state.confirm is not None,
         "snippets": SNIPPETS,

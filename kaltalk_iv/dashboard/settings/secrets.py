@@ -46,10 +46,10 @@ def ask_to_end_window() -> Response:
     """GET: say when the previous secret last verified a token, and ask."""
     state = current_state()
     now = state.clock()
-    for secret in use_cases.list_secrets(state.session, viewer().organization_id):
-        if wording.status(secret, now) == "previous":
-            return _page("end_window", secret=secret, now=now)
-    raise Conflict("No grace window runs: there is no previous secret to retire.")
+    previous = wording.previous_of(use_cases.list_secrets(state.session, viewer().organization_id), now)
+    if previous is None:
+        raise Conflict("No grace window runs: there is no previous secret to retire.")
+    return _page("end_window", secret=previous, now=now)
 
 
 def end_window() -> AnyResponse:

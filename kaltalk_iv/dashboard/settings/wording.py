@@ -1,5 +1,7 @@
 """What admins read: the modes and what they mean, the state of a secret, lines of the audit trail, spans of time."""
 
+from collections.abc import Iterable
+
 from ...core.errors import Reason
 from ...core.keyring import is_active
 from ...core.policy import Mode
@@ -10,12 +12,12 @@ __all__ = ["human_time", "machine_time"]
 
 MODE_NAMES = {Mode.OFF: "Off", Mode.OPTIONAL: "Optional", Mode.REQUIRED: "Required"}
 CONSEQUENCES = {
-    Mode.OFF: "Nobody is checked: tokens are read but never verified, agents see no shield, and anybody can claim to be "
-    "any customer. For while you set up signing.",
+    Mode.OFF: "Nobody is checked: tokens are read but never verified, agents see no shield, and anybody can claim to "
+    "be any customer. For while you set up signing.",
     Mode.OPTIONAL: "Tokens are verified when your website sends one, agents see who has proven their identity, and "
     "nobody is turned away.",
-    Mode.REQUIRED: "Whoever claims an identity without a token that verifies is refused; visitors who claim nothing can "
-    "still write.",
+    Mode.REQUIRED: "Whoever claims an identity without a token that verifies is refused; visitors who claim nothing "
+    "can still write.",
 }
 
 DONE = {
@@ -68,6 +70,11 @@ def status(secret: SecretRecord, now: float) -> str:
     if secret.expires_at is None:
         return "current"
     return "previous" if is_active(secret.expires_at, secret.revoked_at, now) else "retired"
+
+
+def previous_of(secrets: Iterable[SecretRecord], now: float) -> SecretRecord | None:
+    """Return the secret whose grace window runs, if one does."""
+    return next((secret for secret in secrets if status(secret, now) == "previous"), None)
 
 
 def is_shown(seconds: float | None) -> bool:
