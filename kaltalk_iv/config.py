@@ -34,7 +34,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     Raises RuntimeError with the mend when something is missing or wrong; no value is shown.
     """
     if not config.get("SECRET_KEY"):
-        raise RuntimeError("KalTalkIV needs app.config['SECRET_KEY']: it signs widget sessions.")
+        raise RuntimeError("KalTalkIV needs app.config['SECRET_KEY']: it seals widget sessions.")
     secret_keys = [config["SECRET_KEY"], *(config.get("SECRET_KEY_FALLBACKS") or [])]
     given = config.get("KALTALK_IV_ENCRYPTION_KEYS") or ""
     keys = [key.strip() for key in (given.split(",") if isinstance(given, str) else given) if key.strip()]

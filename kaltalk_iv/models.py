@@ -112,6 +112,21 @@ class Customer(Base):
     last_seen_at: Mapped[float]
 
 
+class CustomerProof(Base):
+    """A secret that has verified a customer. Later proofs do not wipe it out: a leak is answered from here."""
+
+    __tablename__ = PREFIX + "customer_proofs"
+    __table_args__ = (
+        ForeignKeyConstraint(["organization_id", "customer_id"], [Customer.organization_id, Customer.id]),
+        Index("ix_kaltalk_iv_customer_proofs_secret", "organization_id", "secret_id", "first_at"),
+    )
+
+    organization_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    customer_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    secret_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    first_at: Mapped[float]
+
+
 class Conversation(Base):
     """A thread. Its state is that of the session that spoke last; ``claimed_*`` is what that session said of itself."""
 
@@ -172,6 +187,7 @@ class Message(Base):
     session_id: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str | None] = mapped_column(String(32))
+    secret_id: Mapped[str | None] = mapped_column(String(64))  # what proved it, where the state is verified
     text: Mapped[str]
     client_message_id: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[float]

@@ -51,6 +51,8 @@ def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], f
         raise RuntimeError(f"KALTALK_SECRET_KEY is not set. Make one with: {_MAKE_A_SECRET_KEY}")
     if not app.config.get("SQLALCHEMY_DATABASE_URI"):
         raise RuntimeError("KALTALK_DATABASE_URL is not set. Try sqlite:///kaltalk.sqlite3 or a postgresql:// address.")
+    # Else an error in the database puts what was to be stored into the log.
+    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", {"hide_parameters": True, "pool_pre_ping": True})
     app.config["SQLALCHEMY_DATABASE_URI"] = normalise_url(app.config["SQLALCHEMY_DATABASE_URI"])
     db = SQLAlchemy(app)
     with app.app_context():

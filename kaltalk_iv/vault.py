@@ -45,6 +45,8 @@ class Vault:
             if not sealed.startswith(_VERSION):
                 raise ValueError
             raw = base64.b64decode(sealed[len(_VERSION) :], altchars=b"-_", validate=True)
+            if _VERSION + base64.urlsafe_b64encode(raw).decode() != sealed:  # unused bits: one secret, one spelling
+                raise ValueError
         except (ValueError, binascii.Error):
             raise SecretUnavailable(secret_id) from None
         for cipher in self._ciphers:

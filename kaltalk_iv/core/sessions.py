@@ -33,7 +33,7 @@ class WidgetSession:
         """
         if state is State.ANONYMOUS or self.claims.is_empty:
             return self.claims.is_empty
-        return self.claims.names_the_same_person_as(claims)
+        return self.claims == claims or self.claims.names_the_same_person_as(claims)
 
 
 def pack(session: WidgetSession) -> bytes:

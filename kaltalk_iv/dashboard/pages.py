@@ -72,6 +72,7 @@ def reply(conversation_id: str) -> AnyResponse:
                 text=text,
                 client_message_id=client_message_id,
                 seen_state=form.get("seen_state", ""),
+                seen_session=form.get("seen_session", ""),
                 now=now,
             )
         )

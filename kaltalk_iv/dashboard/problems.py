@@ -4,7 +4,7 @@ import logging
 from http import HTTPStatus
 
 from flask import Blueprint, Response, make_response, render_template
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
@@ -30,7 +30,7 @@ def add_error_pages(blueprint: Blueprint) -> None:
     """Answer every error of ``blueprint``'s own views with a page of ours."""
     blueprint.register_error_handler(KalTalkError, _answer_ours)
     blueprint.register_error_handler(HTTPException, _answer_http)
-    for error in (OperationalError, InterfaceError, IntegrityError, PoolTimeout):
+    for error in (OperationalError, InterfaceError, ProgrammingError, IntegrityError, PoolTimeout):
         blueprint.register_error_handler(error, _answer_database)
 
 

@@ -43,6 +43,8 @@ def _bind_proven(
     if known is not None:
         if not _is_current(known, proof, now):
             customers.stamp_verified(session, organization_id, known.id, proof, now)
+            if known.verified_secret_id != proof.secret_id:
+                customers.remember_proof(session, organization_id, known.id, proof, now)
         return known.id
     if proof.claims.email is not None:
         orphan = customers.find_by_email(session, organization_id, proof.claims.email, without_id=True)
@@ -83,8 +85,6 @@ def _bind_self_claimed(
 def _would_change(record: CustomerRecord, claims: Claims) -> bool:
     may_replace = record.first_verified_at is None
     same_email = (record.email and email_key(record.email)) == (claims.email and email_key(claims.email))
-    return (
-        (claims.external_id is not None and record.external_id is None)
-        or (claims.email is not None and (record.email is None or (may_replace and not same_email)))
-        or (claims.name is not None and (record.name is None or (may_replace and record.name != claims.name)))
+    return (claims.email is not None and (record.email is None or (may_replace and not same_email))) or (
+        claims.name is not None and (record.name is None or (may_replace and record.name != claims.name))
     )

@@ -7,11 +7,20 @@ from sqlalchemy.orm import Session
 
 from ..config import Settings
 from ..core import origins
-from ..core.errors import IdentityRefused, OriginNotAllowed, SessionEnded, SessionInvalid, Unreadable
+from ..core.errors import (
+    Conflict,
+    IdentityRefused,
+    OriginNotAllowed,
+    Reason,
+    SessionEnded,
+    SessionInvalid,
+    Unreadable,
+)
 from ..core.policy import Mode, State, Verdict, verdict_now
 from ..core.sessions import WidgetSession
 from ..session_seal import unseal
 from ..store import conversations, messages, organizations, sessions
+from ..store.conversations import ConversationRecord
 from ..store.messages import MessageRecord
 from ..store.organizations import SessionRecords
 
@@ -68,26 +77,18 @@ def enter(session: Session, settings: Settings, token: object, origin: str | Non
 def send_message(
     session: Session, visitor: Visitor, text: str, client_message_id: str, now: float
 ) -> tuple[MessageRecord, str]:
-    """Return the stored message and the cursor after it; sent again under the same id, it is stored once."""
+    """Return the stored message and the cursor after it; sent again under the same id, it is stored once.
+
+    Raises Conflict when other words were sent under this id.
+    """
     speaker = visitor.session
     sent = messages.find_sent(session, speaker, client_message_id)
     if sent is not None:
+        if sent[1].text != text:
+            raise Conflict("This clientMessageId was used for other words. Send the message under a new one.")
         return sent[1], _cursor(sent[0], sent[1].position)
-    thread = conversations.thread_of(session, speaker, is_verified=visitor.is_verified)
-    if thread is None:
-        thread = conversations.start_thread(session, speaker, visitor.verdict, now)
-    if thread.message_count and thread.verdict != visitor.verdict:
-        messages.append(
-            session,
-            speaker.organization_id,
-            thread.id,
-            author="event",
-            session_id=speaker.id,
-            verdict=visitor.verdict,
-            text=thread.state,
-            now=now,
-        )
-    conversations.change_speaker(session, thread, speaker, visitor.verdict, now)
+    thread = _locked_thread(session, visitor, now)
+    speak(session, thread, speaker, visitor.verdict, now)
     message = messages.append(
         session,
         speaker.organization_id,
@@ -95,11 +96,43 @@ def send_message(
         author="visitor",
         session_id=speaker.id,
         verdict=visitor.verdict,
+        secret_id=speaker.secret_id,
         text=text,
         now=now,
         client_message_id=client_message_id,
     )
     return message, _cursor(thread.id, message.position)
+
+
+def _locked_thread(session: Session, visitor: Visitor, now: float) -> ConversationRecord:
+    """Return the visitor's conversation, its own until the transaction ends; a new one when there is none."""
+    found = conversations.thread_of(session, visitor.session, is_verified=visitor.is_verified)
+    for candidate in (found, None):
+        thread = candidate or conversations.start_thread(session, visitor.session, visitor.verdict, now)
+        locked = conversations.lock_thread(session, visitor.session, thread.id)
+        if locked is not None:
+            return locked
+    raise Conflict("This conversation has just become somebody else's. Send the message again.")
+
+
+def speak(session: Session, thread: ConversationRecord, speaker: WidgetSession, verdict: Verdict, now: float) -> None:
+    """Let ``thread`` follow the session that speaks in it now; a change of its identity becomes a line."""
+    before = thread.verdict
+    if thread.secret_id is not None and organizations.is_revoked(session, speaker.organization_id, thread.secret_id):
+        before = Verdict(State.UNVERIFIED, Reason.SECRET_REVOKED)
+    if thread.message_count and before != verdict:
+        messages.append(
+            session,
+            speaker.organization_id,
+            thread.id,
+            author="event",
+            session_id=speaker.id,
+            verdict=verdict,
+            secret_id=speaker.secret_id,
+            text=before.state,
+            now=now,
+        )
+    conversations.change_speaker(session, thread, speaker, verdict, now)
 
 
 def read_thread(session: Session, visitor: Visitor, after: str) -> Thread:
@@ -126,7 +159,9 @@ def end_session(session: Session, settings: Settings, token: object, origin: str
     Raises SessionInvalid, SessionExpired or OriginNotAllowed. Any mode lets a visitor leave.
     """
     visitor, _records = _admit(session, settings, token, origin, now)
-    sessions.end_session(session, visitor.organization_id, visitor.id, now, now + settings.session_lifetime)
+    sessions.end_session(
+        session, visitor.organization_id, visitor.id, now, max(visitor.expires_at, now + settings.session_lifetime)
+    )
 
 
 def _admit(

@@ -124,8 +124,9 @@ class Coverage:
 
 
 def write(session: Session, rows: Iterable[CountRow], now: float) -> None:
-    """Add counted ``rows`` to the database."""
-    counts.add_counts(session, rows, now)
+    """Add counted ``rows`` to the database, save those of organizations that are gone."""
+    there = {organization.id for organization in organizations.list_organizations(session)}
+    counts.add_counts(session, (row for row in rows if row.organization_id in there), now)
 
 
 def report(session: Session, organization_id: str, now: float) -> Coverage:

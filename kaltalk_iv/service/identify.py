@@ -26,6 +26,7 @@ from ..store import conversations, organizations
 from ..store.database import new_id
 from ..store.organizations import IdentifyRecords, SecretRecord
 from .binding import bind
+from .chat import speak
 
 STAMP_SECRET_EVERY_SECONDS = 60
 
@@ -98,7 +99,9 @@ def identify(
         expires_at=now + settings.session_lifetime,
     )
     if prior is not None and goes_on and prior.customer_id is None and customer_id is not None:
-        conversations.link_to_customer(session, visitor)
+        begun = conversations.nobodys_thread(session, visitor)
+        if begun is not None:
+            speak(session, begun, visitor, visitor.verdict, now)
     text = seal(visitor, settings.session_keys[0])
     return Identified(visitor, text, request.notices + notices + decision.notices, decision.seconds_off)
 

@@ -17,6 +17,7 @@ from ..store.messages import MessageRecord
 from ..store.organizations import OrganizationRecord
 
 LIST_LENGTH = 50
+LINES_LENGTH = 200  # a thread is shown from its end
 OTHERS_LENGTH = 10
 
 
@@ -54,10 +55,14 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class OpenConversation:
-    """All that an agent sees of one conversation. ``proof_ended``: what was said is proven, a reply waits for proof."""
+    """All that an agent sees of one conversation. ``proof_ended``: what was said is proven, a reply waits for proof.
+
+    ``lines`` are the last 200; what a secret in ``revoked_secrets`` proved is not proven any more.
+    """
 
     entry: Entry
     lines: tuple[MessageRecord, ...]
+    revoked_secrets: frozenset[str]
     record: Record | None
     fields: tuple[Field, ...]
     others: tuple[Entry, ...]
@@ -85,7 +90,8 @@ def open_conversation(session: Session, organization_id: str, conversation_id: s
     proven_until = row.conversation.proven_until
     return OpenConversation(
         entry=entry,
-        lines=tuple(messages.all_messages(session, organization_id, conversation_id)),
+        lines=tuple(messages.latest_messages(session, organization_id, conversation_id, LINES_LENGTH)),
+        revoked_secrets=_revoked_secrets(session, organization_id),
         record=record,
         fields=_fields(entry, record),
         others=tuple(_entry(other, mode, now) for other in others),
@@ -102,24 +108,27 @@ def reply(
     text: str,
     client_message_id: str,
     seen_state: str,
+    seen_session: str,
     now: float,
 ) -> None:
     """Add an agent's reply; sent again under the same id, it is stored once.
 
-    ``seen_state`` is the identity state that the agent had on the screen. Raises UnknownOrganization, NotFound, or
-    Conflict when the identity was lost meanwhile (words meant for a proven customer must not go to somebody else), or
-    when other words were sent under this id.
+    ``seen_state`` is the identity state that the agent had on the screen and ``seen_session`` whose line was the last
+    there. Raises UnknownOrganization, NotFound, or Conflict when words meant for one person would go to another (the
+    identity was lost meanwhile, or an unproven somebody else spoke), or when other words were sent under this id.
     """
     mode = _organization(session, organization_id).effective_mode
     row = _row(session, organization_id, conversation_id)
-    for line in messages.all_messages(session, organization_id, conversation_id):
-        if line.author == "agent" and line.client_message_id == client_message_id:
-            if line.text == text:
-                return
-            raise Conflict("A reply with other words was sent from this form already. Send again to add this one.")
+    sent = messages.find_reply(session, organization_id, conversation_id, client_message_id)
+    if sent is not None:
+        if sent.text == text:
+            return
+        raise Conflict("A reply with other words was sent from this form already. Send again to add this one.")
     verdict = _entry(row, mode, now).verdict
     if seen_state == State.VERIFIED and verdict.state is not State.VERIFIED:
         raise Conflict("The identity was lost while you wrote. Nothing was sent: read your reply again first.")
+    if verdict.state is not State.VERIFIED and seen_session != row.conversation.session_id:
+        raise Conflict("Somebody else has written here while you did. Nothing was sent: look who it is first.")
     messages.append(
         session,
         organization_id,
@@ -127,6 +136,7 @@ def reply(
         author="agent",
         session_id=row.conversation.session_id,
         verdict=verdict,
+        secret_id=row.conversation.secret_id,
         text=text,
         now=now,
         author_name=author_name,
@@ -156,6 +166,8 @@ def _entry(row: InboxRow, mode: Mode, now: float) -> Entry:
     said = row.conversation
     # No time limit here: what was spoken under proof stays proven when the token has run out since.
     verdict = verdict_now(said.verdict, mode, proven_until=math.inf, secret_revoked=row.secret_revoked, now=now)
+    if verdict.state is State.VERIFIED:  # a name that nobody proved must not head what is marked as proven
+        return Entry(said, mode, verdict, row.proven_name or row.proven_email or row.customer_external_id)
     of_record = row.customer_name or row.customer_email or row.customer_external_id
     return Entry(said, mode, verdict, of_record or said.claimed_name or said.claimed_email or said.claimed_external_id)
 
@@ -164,10 +176,14 @@ def _record(session: Session, organization_id: str, customer_id: str | None) -> 
     customer = None if customer_id is None else customers.get_customer(session, organization_id, customer_id)
     if customer is None:
         return None
-    alive = {secret.id for secret in organizations.list_secrets(session, organization_id) if secret.revoked_at is None}
-    # Whoever held a revoked secret could prove anything: its proofs count for nothing, and neither do lost secrets'.
-    proof_revoked = customer.verified_secret_id is not None and customer.verified_secret_id not in alive
+    # Whoever held a revoked secret could prove anything: its proofs count for nothing.
+    proof_revoked = customer.verified_secret_id in _revoked_secrets(session, organization_id)
     return Record(customer, customer.verified and not proof_revoked, proof_revoked)
+
+
+def _revoked_secrets(session: Session, organization_id: str) -> frozenset[str]:
+    secrets = organizations.list_secrets(session, organization_id)
+    return frozenset(secret.id for secret in secrets if secret.revoked_at is not None)
 
 
 def _fields(entry: Entry, record: Record | None) -> tuple[Field, ...]:

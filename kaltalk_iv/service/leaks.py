@@ -1,6 +1,7 @@
 """After an emergency replace: whom the revoked secrets verified, and taking those verifications back."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
@@ -14,12 +15,25 @@ from .settings import Actor
 PAGE_LENGTH = 100
 
 
+class Mark(StrEnum):
+    """What became of the verified mark that a revoked secret gave a record."""
+
+    THERE = "there"
+    RENEWED = "renewed"
+    TAKEN_BACK = "taken_back"
+    LOST = "lost"
+
+
 @dataclass(frozen=True, slots=True)
 class Exposed:
-    """A customer whose last proof was made with a revoked secret: whoever had that secret may have made it."""
+    """A customer whom a revoked secret has verified: whoever had that secret may have been that customer.
+
+    ``mark`` says what the record's verified mark stands on now.
+    """
 
     customer: CustomerRecord
     fingerprint: str
+    mark: Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +50,15 @@ class Exposure:
 
 
 def exposure(session: Session, organization_id: str, after: str | None = None) -> Exposure:
-    """Return a page of the customers that revoked secrets verified, newest proof first. Raises UnknownOrganization."""
+    """Return a page of the customers that revoked secrets verified, verified last first. Raises UnknownOrganization."""
     _check(session, organization_id)
     count, still_marked = customers.count_proven_by_revoked(session, organization_id)
     if after is not None and not is_id(after):
         return Exposure((), count, still_marked, None)
     found = customers.list_proven_by_revoked(session, organization_id, after, PAGE_LENGTH + 1)
-    rows = tuple(Exposed(customer, fingerprint) for customer, fingerprint in found[:PAGE_LENGTH])
+    secrets = organizations.list_secrets(session, organization_id)
+    revoked = {secret.id for secret in secrets if secret.revoked_at is not None}
+    rows = tuple(Exposed(customer, by, _mark(customer, revoked)) for customer, by in found[:PAGE_LENGTH])
     next_after = rows[-1].customer.id if len(found) > PAGE_LENGTH else None
     return Exposure(rows, count, still_marked, next_after)
 
@@ -54,6 +70,12 @@ def take_back(session: Session, actor: Actor, organization_id: str, now: float) 
     if count:
         note(session, organization_id, actor, "verifications_taken_back", f"customers: {count}", now)
     return count
+
+
+def _mark(customer: CustomerRecord, revoked: set[str]) -> Mark:
+    if customer.verified:
+        return Mark.THERE if customer.verified_secret_id in revoked else Mark.RENEWED
+    return Mark.TAKEN_BACK if customer.downgraded_reason == Reason.SECRET_REVOKED else Mark.LOST
 
 
 def _check(session: Session, organization_id: str) -> None:

@@ -1,7 +1,7 @@
 """Conversations: which one a visitor is in, and who speaks in it."""
 
 import hashlib
-import itertools
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,37 +50,33 @@ CONVERSATION_COLUMNS = tuple(Conversation.__table__.c[name] for name in Conversa
 def thread_of(session: Session, visitor: WidgetSession, *, is_verified: bool) -> ConversationRecord | None:
     """Return the conversation that ``visitor`` is in: one where this session spoke, else its customer's proven one.
 
-    Never one of another customer's, though this session spoke there: one e-mail can land on two records in turn.
+    Never somebody else's proven one, though this session spoke there. Of unproven ones the record does not matter: by
+    which of its own lines a visitor finds again it would learn which claims share a record.
     """
     spoke_in = sa.select(Message.conversation_id).where(
         Message.organization_id == visitor.organization_id,
         Message.session_id == visitor.id,
         Message.author == "visitor",
     )
-    for its_customers in (Conversation.customer_id == visitor.customer_id, Conversation.customer_id.is_(None)):
-        own = _find(session, visitor.organization_id, Conversation.id.in_(spoke_in), its_customers)
-        if own is not None:
-            return own
-    if not is_verified or visitor.customer_id is None:
-        return None
-    return _find(
-        session,
-        visitor.organization_id,
-        Conversation.customer_id == visitor.customer_id,
-        Conversation.first_proven_at.is_not(None),
-    )
+    its_customers = Conversation.customer_id == visitor.customer_id
+    choices = [(Conversation.id.in_(spoke_in), _open_to(visitor))]
+    if is_verified and visitor.customer_id is not None:
+        choices.insert(0, (Conversation.id.in_(spoke_in), its_customers))
+        choices.append((its_customers, Conversation.first_proven_at.is_not(None)))
+    found = (_find(session, visitor.organization_id, *conditions) for conditions in choices)
+    return next((conversation for conversation in found if conversation is not None), None)
 
 
 def start_thread(session: Session, visitor: WidgetSession, verdict: Verdict, now: float) -> ConversationRecord:
     """Return a new conversation for ``visitor``; when another tab has just started it, that one.
 
-    The id follows from who speaks, so that two first messages at once meet in one row. A thread that an anonymous
-    session began is passed over once another tab has given it to a customer.
+    The id follows from who speaks, so that two first messages at once meet in one row. One that has become somebody
+    else's proven conversation meanwhile is passed over.
     """
     is_verified = verdict.state is State.VERIFIED and visitor.customer_id is not None
     owner = f"customer:{visitor.customer_id}" if is_verified else f"session:{visitor.id}:{visitor.customer_id}"
-    for turn in itertools.count():
-        conversation_id = "con_" + hashlib.sha256(f"{owner}:{turn}".encode()).hexdigest()[:24]
+    for distinction in ("", secrets.token_hex(16)):
+        conversation_id = "con_" + hashlib.sha256(f"{owner}:{distinction}".encode()).hexdigest()[:24]
         insert_unless_there(
             session,
             Conversation,
@@ -95,10 +91,44 @@ def start_thread(session: Session, visitor: WidgetSession, verdict: Verdict, now
             first_proven_at=now if is_verified else None,
             **_speaker(visitor, verdict, now),
         )
-        started = _find(session, visitor.organization_id, Conversation.id == conversation_id)
-        if started is not None and started.customer_id == visitor.customer_id:
+        started = _find(session, visitor.organization_id, Conversation.id == conversation_id, _open_to(visitor))
+        if started is not None:
             return started
     raise AssertionError("unreachable")
+
+
+def lock_thread(session: Session, visitor: WidgetSession, conversation_id: str) -> ConversationRecord | None:
+    """Return the conversation as it is now, and keep others from changing it until the transaction ends.
+
+    None when it has become somebody else's proven one. An update that changes nothing locks on both databases.
+    """
+    locked = session.execute(
+        sa.update(Conversation)
+        .where(
+            Conversation.organization_id == visitor.organization_id,
+            Conversation.id == conversation_id,
+            _open_to(visitor),
+        )
+        .values(message_count=Conversation.message_count)
+        .returning(*CONVERSATION_COLUMNS)
+        .execution_options(synchronize_session=False)
+    ).first()
+    return None if locked is None else ConversationRecord(*locked)
+
+
+def nobodys_thread(session: Session, visitor: WidgetSession) -> ConversationRecord | None:
+    """Return the conversation that this session began before it was named, or None."""
+    return _find(
+        session,
+        visitor.organization_id,
+        Conversation.session_id == visitor.id,
+        Conversation.customer_id.is_(None),
+    )
+
+
+def _open_to(visitor: WidgetSession) -> sa.ColumnElement[bool]:
+    its_customers = Conversation.customer_id == visitor.customer_id
+    return sa.or_(Conversation.first_proven_at.is_(None), its_customers)
 
 
 def change_speaker(
@@ -114,20 +144,6 @@ def change_speaker(
         sa.update(Conversation)
         .where(Conversation.organization_id == visitor.organization_id, Conversation.id == conversation.id)
         .values(**values)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def link_to_customer(session: Session, visitor: WidgetSession) -> None:
-    """Give the conversation that this session started before it was named to the customer that it is now."""
-    session.execute(
-        sa.update(Conversation)
-        .where(
-            Conversation.organization_id == visitor.organization_id,
-            Conversation.session_id == visitor.id,
-            Conversation.customer_id.is_(None),
-        )
-        .values(customer_id=visitor.customer_id)
         .execution_options(synchronize_session=False)
     )
 

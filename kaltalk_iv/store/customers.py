@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from ..core.claims import Claims, email_key
 from ..core.errors import Reason
 from ..core.tokens import Proof
-from ..models import Customer, Secret
+from ..models import Customer, CustomerProof, Secret
 from .database import insert_unless_there, new_id
 
 
@@ -35,7 +35,8 @@ class CustomerRecord:
 
 _TABLE = Customer.__table__
 _COLUMNS = tuple(_TABLE.c[name] for name in CustomerRecord.__slots__)
-_LAST_PROOF = sa.and_(Secret.organization_id == Customer.organization_id, Secret.id == Customer.verified_secret_id)
+_PROVEN = sa.and_(CustomerProof.organization_id == Customer.organization_id, CustomerProof.customer_id == Customer.id)
+_PROVED_BY = sa.and_(Secret.organization_id == CustomerProof.organization_id, Secret.id == CustomerProof.secret_id)
 
 
 def get_customer(session: Session, organization_id: str, customer_id: str) -> CustomerRecord | None:
@@ -71,7 +72,10 @@ def add_verified(session: Session, organization_id: str, proof: Proof, now: floa
     """Create a verified customer and return its id, or None when somebody was faster."""
     customer_id = new_id("cus")
     values = _blank(organization_id, customer_id, Claims(), now) | _proven(proof, now) | {"first_verified_at": now}
-    return customer_id if insert_unless_there(session, Customer, **values) else None
+    is_new = insert_unless_there(session, Customer, **values)
+    if is_new:
+        remember_proof(session, organization_id, customer_id, proof, now)
+    return customer_id if is_new else None
 
 
 def add_self_claimed(session: Session, organization_id: str, claims: Claims, now: float) -> str | None:
@@ -82,14 +86,38 @@ def add_self_claimed(session: Session, organization_id: str, claims: Claims, now
 
 
 def stamp_verified(session: Session, organization_id: str, customer_id: str, proof: Proof, now: float) -> None:
-    """Write what a token proved on the record with its ``sub``."""
-    _update(session, organization_id, customer_id, _proven(proof, now) | _first_proof(now))
+    """Write what a token proved on the record with its ``sub``.
+
+    What a revoked secret proved before, and this token does not bring, is a claim from now on.
+    """
+    revoked = _TABLE.c.verified_secret_id.in_(_revoked_secrets(organization_id))
+    doubted = {
+        f"{name}_proven": sa.case((revoked, False), else_=_TABLE.c[f"{name}_proven"])
+        for name, value in (("email", proof.claims.email), ("name", proof.claims.name))
+        if value is None
+    }
+    _update(session, organization_id, customer_id, _proven(proof, now) | _first_proof(now) | doubted)
 
 
 def adopt(session: Session, organization_id: str, customer_id: str, proof: Proof, now: float) -> bool:
     """Write what a token proved on a record without an external id; False when it has got one meanwhile."""
     values = _proven(proof, now) | _first_proof(now)
-    return _update(session, organization_id, customer_id, values, Customer.external_id.is_(None))
+    is_adopted = _update(session, organization_id, customer_id, values, Customer.external_id.is_(None))
+    if is_adopted:
+        remember_proof(session, organization_id, customer_id, proof, now)
+    return is_adopted
+
+
+def remember_proof(session: Session, organization_id: str, customer_id: str, proof: Proof, now: float) -> None:
+    """Note which secret verified this customer, for the day on which it leaks."""
+    insert_unless_there(
+        session,
+        CustomerProof,
+        organization_id=organization_id,
+        customer_id=customer_id,
+        secret_id=proof.secret_id,
+        first_at=now,
+    )
 
 
 def apply_self_claimed(session: Session, organization_id: str, customer_id: str, claims: Claims, now: float) -> None:
@@ -105,8 +133,7 @@ def apply_self_claimed(session: Session, organization_id: str, customer_id: str,
         if value is not None:
             column = _TABLE.c[name]
             values[name] = sa.case((never_verified, value), else_=sa.func.coalesce(column, value))
-    if claims.external_id is not None:
-        values["external_id"] = sa.func.coalesce(_TABLE.c.external_id, claims.external_id)
+    # Never the id: whoever proves it later would take over a record, e-mail and all, without proving the e-mail.
     _update(session, organization_id, customer_id, values)
 
 
@@ -119,11 +146,12 @@ def downgrade(session: Session, organization_id: str, customer_id: str, reason: 
 def list_proven_by_revoked(
     session: Session, organization_id: str, after: str | None, limit: int
 ) -> list[tuple[CustomerRecord, str]]:
-    """Return customers whose last proof was made with a secret that is revoked now, each with its fingerprint.
+    """Return the customers whom a secret that is revoked now has ever verified, each with its fingerprint.
 
-    Newest proof first; ``after`` is the id of the customer that the page before ended with.
+    Last verified first; ``after`` is the id of the customer that the page before ended with.
     """
-    found = sa.select(*_COLUMNS, Secret.fingerprint).join(Secret, _LAST_PROOF).where(*_revoked(organization_id))
+    found = sa.select(*_COLUMNS, sa.func.max(Secret.fingerprint)).join(CustomerProof, _PROVEN).join(Secret, _PROVED_BY)
+    found = found.where(*_revoked(organization_id)).group_by(Customer.organization_id, Customer.id)
     if after is not None:
         last = sa.select(Customer.last_verified_at, Customer.id)
         last = last.where(Customer.organization_id == organization_id, Customer.id == after)
@@ -133,28 +161,35 @@ def list_proven_by_revoked(
 
 
 def count_proven_by_revoked(session: Session, organization_id: str) -> tuple[int, int]:
-    """Return how many customers have a last proof made with a revoked secret, and how many still carry the flag."""
-    still = sa.func.coalesce(sa.func.sum(sa.case((Customer.verified, 1), else_=0)), 0)
-    counted = sa.select(sa.func.count(), still).select_from(Customer).join(Secret, _LAST_PROOF)
-    row = session.execute(counted.where(*_revoked(organization_id))).one()
-    return int(row[0]), int(row[1])
+    """Return how many customers a revoked secret has ever verified, and how many carry the flag by such a proof."""
+    counted = sa.select(sa.func.count(sa.distinct(Customer.id))).join(CustomerProof, _PROVEN).join(Secret, _PROVED_BY)
+    marked = sa.select(sa.func.count()).where(
+        Customer.organization_id == organization_id,
+        Customer.verified.is_(True),
+        Customer.verified_secret_id.in_(_revoked_secrets(organization_id)),
+    )
+    count = session.execute(counted.where(*_revoked(organization_id))).scalar_one()
+    return count, session.execute(marked).scalar_one()
 
 
 def downgrade_proven_by_revoked(session: Session, organization_id: str, reason: Reason, now: float) -> int:
     """Take the verified flag from every record that a revoked secret gave it, and return how many had it."""
-    revoked = sa.select(Secret.id).where(Secret.organization_id == organization_id, Secret.revoked_at.is_not(None))
     done = session.execute(
         sa.update(Customer)
         .where(
             Customer.organization_id == organization_id,
             Customer.verified.is_(True),
-            Customer.verified_secret_id.in_(revoked),
+            Customer.verified_secret_id.in_(_revoked_secrets(organization_id)),
         )
         .values(verified=False, downgraded_at=now, downgraded_reason=reason.value)
         .returning(Customer.id)
         .execution_options(synchronize_session=False)
     )
     return len(done.all())
+
+
+def _revoked_secrets(organization_id: str) -> sa.Select[str]:
+    return sa.select(Secret.id).where(Secret.organization_id == organization_id, Secret.revoked_at.is_not(None))
 
 
 def _revoked(organization_id: str) -> tuple[sa.ColumnElement[bool], ...]:

@@ -20,6 +20,8 @@ class InboxRow:
     customer_name: str | None
     customer_email: str | None
     customer_external_id: str | None
+    proven_name: str | None
+    proven_email: str | None
     secret_revoked: bool
 
 
@@ -66,7 +68,14 @@ def mark_read(session: Session, organization_id: str, conversation_id: str) -> N
 def _inbox_rows(organization_id: str) -> sa.Select[Any]:
     return (
         sa.select(
-            *CONVERSATION_COLUMNS, Customer.name, Customer.email, Customer.external_id, Secret.id, Secret.revoked_at
+            *CONVERSATION_COLUMNS,
+            Customer.name,
+            Customer.email,
+            Customer.external_id,
+            sa.case((Customer.name_proven, Customer.name)),
+            sa.case((Customer.email_proven, Customer.email)),
+            Secret.id,
+            Secret.revoked_at,
         )
         .select_from(Conversation)
         .outerjoin(
@@ -83,6 +92,6 @@ def _inbox_rows(organization_id: str) -> sa.Select[Any]:
 
 def _inbox_row(row: Sequence[Any]) -> InboxRow:
     conversation = ConversationRecord(*row[: len(CONVERSATION_COLUMNS)])
-    name, email, external_id, secret_id, revoked_at = row[len(CONVERSATION_COLUMNS) :]
+    name, email, external_id, proven_name, proven_email, secret_id, revoked_at = row[len(CONVERSATION_COLUMNS) :]
     secret_revoked = conversation.secret_id is not None and (secret_id is None or revoked_at is not None)
-    return InboxRow(conversation, name, email, external_id, secret_revoked)
+    return InboxRow(conversation, name, email, external_id, proven_name, proven_email, secret_revoked)

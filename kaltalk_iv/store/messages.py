@@ -6,10 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ..core.errors import Conflict
 from ..core.policy import State, Verdict
 from ..core.sessions import WidgetSession
-from ..models import Conversation, Message
+from ..models import Conversation, Message, Secret
 from .database import new_id
 
 PREVIEW_LENGTH = 140
@@ -26,6 +25,7 @@ class MessageRecord:
     session_id: str
     state: str
     reason: str | None
+    secret_id: str | None
     text: str
     client_message_id: str | None
     created_at: float
@@ -35,31 +35,28 @@ _MESSAGE = tuple(Message.__table__.c[name] for name in MessageRecord.__slots__)
 
 
 def find_sent(session: Session, visitor: WidgetSession, client_message_id: str) -> tuple[str, MessageRecord] | None:
-    """Return (conversation id, message) of what this session has sent under this id before, or None.
-
-    Raises Conflict when it stands in somebody else's conversation: one anonymous session, copied to two tabs, can go on
-    as two people, and neither gets the other's words for guessing an id.
-    """
-    found = (
-        sa.select(Conversation.id, Conversation.customer_id, *_MESSAGE)
-        .join(
-            Conversation,
-            sa.and_(
-                Conversation.organization_id == Message.organization_id, Conversation.id == Message.conversation_id
-            ),
-        )
-        .where(
-            Message.organization_id == visitor.organization_id,
-            Message.session_id == visitor.id,
-            Message.client_message_id == client_message_id,
-        )
+    """Return (conversation id, message) of what this session has sent under this id before, or None."""
+    found = sa.select(Message.conversation_id, *_MESSAGE).where(
+        Message.organization_id == visitor.organization_id,
+        Message.session_id == visitor.id,
+        Message.client_message_id == client_message_id,
     )
     row = session.execute(found).first()
-    if row is None:
-        return None
-    if row[1] not in {None, visitor.customer_id}:
-        raise Conflict("This clientMessageId is taken. Send the message under a new one.")
-    return row[0], MessageRecord(*row[2:])
+    return None if row is None else (row[0], MessageRecord(*row[1:]))
+
+
+def find_reply(
+    session: Session, organization_id: str, conversation_id: str, client_message_id: str
+) -> MessageRecord | None:
+    """Return the agent's reply that was sent from the form with this id, or None."""
+    found = sa.select(*_MESSAGE).where(
+        Message.organization_id == organization_id,
+        Message.conversation_id == conversation_id,
+        Message.client_message_id == client_message_id,
+        Message.author == "agent",
+    )
+    row = session.execute(found).first()
+    return None if row is None else MessageRecord(*row)
 
 
 def append(
@@ -70,12 +67,16 @@ def append(
     author: str,
     session_id: str,
     verdict: Verdict,
+    secret_id: str | None,
     text: str,
     now: float,
     author_name: str | None = None,
     client_message_id: str | None = None,
 ) -> MessageRecord:
-    """Add a line at the end. The count is raised first: its row lock puts two writers in one order."""
+    """Add a line at the end. The count is raised first: its row lock puts two writers in one order.
+
+    ``secret_id`` is the secret that proved ``verdict``, if it is proven.
+    """
     values: dict[str, Any] = {"message_count": Conversation.message_count + 1}
     if author != "event":
         values |= {"last_message": text[:PREVIEW_LENGTH], "last_author": author, "last_message_at": now}
@@ -96,6 +97,7 @@ def append(
         session_id,
         verdict.state.value,
         reason,
+        secret_id if verdict.state is State.VERIFIED else None,
         text,
         client_message_id,
         now,
@@ -111,23 +113,28 @@ def visible_messages(
     """Return what ``visitor`` may read of a thread after position ``after``, oldest first.
 
     Its own visit's lines and, for a verified session, its customer's proven ones; never a line that is more proven than
-    the session is. Events are for agents.
+    the session is. What a revoked secret proved is not proven. Events are for agents.
     """
-    proven = Message.state == State.VERIFIED.value
+    revoked = sa.select(Secret.id).where(
+        Secret.organization_id == visitor.organization_id, Secret.revoked_at.is_not(None)
+    )
+    said_under_proof = Message.state == State.VERIFIED.value
+    proven = sa.and_(said_under_proof, Message.secret_id.not_in(revoked))
     own = Message.session_id == visitor.id
     found = sa.select(*_MESSAGE).where(
         Message.organization_id == visitor.organization_id,
         Message.conversation_id == conversation_id,
         Message.position > after,
         Message.author != "event",
-        sa.or_(own, proven) if is_verified else sa.and_(own, sa.not_(proven)),
+        sa.or_(own, proven) if is_verified else sa.and_(own, sa.not_(said_under_proof)),
     )
     return [MessageRecord(*row) for row in session.execute(found.order_by(Message.position).limit(limit))]
 
 
-def all_messages(session: Session, organization_id: str, conversation_id: str) -> list[MessageRecord]:
-    """Return a whole thread for an agent, events too, oldest first."""
+def latest_messages(session: Session, organization_id: str, conversation_id: str, limit: int) -> list[MessageRecord]:
+    """Return the end of a thread for an agent, events too, oldest first."""
     found = sa.select(*_MESSAGE).where(
         Message.organization_id == organization_id, Message.conversation_id == conversation_id
     )
-    return [MessageRecord(*row) for row in session.execute(found.order_by(Message.position))]
+    newest = session.execute(found.order_by(Message.position.desc()).limit(limit)).all()
+    return [MessageRecord(*row) for row in reversed(newest)]

@@ -166,12 +166,14 @@ def get_organization(session: Session, organization_id: str) -> OrganizationReco
 def lock_organization(session: Session, organization_id: str) -> bool:
     """Let nobody else change the organization's secrets until this transaction ends; False when it is not there.
 
-    Two changes of several secrets at once would otherwise wait for each other. Identifies go on: no key is locked.
+    Two changes of several secrets at once would otherwise wait for each other. An update that changes nothing locks on
+    both databases; identifies go on, because no key is locked.
     """
     if not is_id(organization_id):
         return False
-    found = sa.select(Organization.id).where(Organization.id == organization_id)
-    return session.execute(found.with_for_update(key_share=True)).first() is not None
+    locked = sa.update(Organization).where(Organization.id == organization_id).values(name=Organization.name)
+    done = session.execute(locked.returning(Organization.id).execution_options(synchronize_session=False))
+    return done.first() is not None
 
 
 def list_organizations(session: Session) -> list[OrganizationRecord]:
@@ -204,6 +206,13 @@ def list_secrets(session: Session, organization_id: str) -> list[SecretRecord]:
     """Return every signing secret of the organization, newest first, the dead ones too."""
     found = sa.select(*_SECRET).where(Secret.organization_id == organization_id)
     return [SecretRecord(*row) for row in session.execute(found.order_by(Secret.created_at.desc(), Secret.id.desc()))]
+
+
+def is_revoked(session: Session, organization_id: str, secret_id: str) -> bool:
+    """True when the secret was revoked, or is not there at all: fail closed."""
+    found = sa.select(Secret.revoked_at).where(Secret.organization_id == organization_id, Secret.id == secret_id)
+    row = session.execute(found).first()
+    return row is None or row.revoked_at is not None
 
 
 def add_secret(session: Session, organization_id: str, secret: SecretRecord) -> None:

@@ -166,6 +166,8 @@ class Reference:
         if record is None:
             record = self._add()
         before = (_facts(record), record.email)  # a proof is kept to the letter
+        if record.signer is not None and self.secrets[record.signer].revoked:
+            record.proven -= {"email", "name"}  # what a leaked secret proved is a claim, save what is proven now
         record.green, record.was_ever_green, record.signer, record.lost_by = True, True, token.signer, None
         for name, value in who._asdict().items():
             if value is not None:
@@ -180,6 +182,7 @@ class Reference:
         record = self._with_id(who.id)
         if record is None and who.email is not None:
             record = self._last_seen(who.email, without_id=who.id is not None)
+        is_new = record is None
         if record is None:
             record = self._add()
         before = _facts(record)
@@ -187,8 +190,9 @@ class Reference:
             record.green, record.lost_by = False, downgraded_by
         for name, value in who._asdict().items():
             stored = getattr(record, name)
-            may_replace = not record.was_ever_green and name != "id"
-            if value is not None and (stored is None or may_replace):
+            if name == "id" and not is_new:
+                continue  # an id that is only claimed is never written on a record that is there
+            if value is not None and (stored is None or not record.was_ever_green):
                 setattr(record, name, value)
         _see(record, _facts(record) != before, now)
         return record
@@ -219,6 +223,8 @@ def _goes_on(prior: Visit | None, who: Who | None, now: float) -> bool:
         return False
     if prior.who == Who() or who is None:
         return prior.who == Who()
+    if prior.who == who:
+        return True
     if prior.who.id is not None and who.id is not None:
         return prior.who.id == who.id
     return prior.who.email is not None and who.email is not None and _same_email(prior.who.email, who.email)

@@ -42,6 +42,7 @@ def reply(app: Flask, org: OrganizationForTests, text: str, now: float) -> None:
                 author="agent",
                 session_id=thread.session_id,
                 verdict=Verdict(State(thread.state), None),
+                secret_id=thread.secret_id,
                 text=text,
                 now=now,
                 author_name="Grace",

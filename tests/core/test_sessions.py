@@ -26,7 +26,8 @@ BOB = Claims("u_2", "bob@example.com", "Bob")
         (ADA, State.UNVERIFIED, Claims(name="Ada"), False),
         (ADA, State.ANONYMOUS, NOBODY, False),
         (ADA, State.UNVERIFIED, NOBODY, False),
-        (Claims(name="Ada"), State.UNVERIFIED, Claims(name="Ada"), False),
+        (Claims(name="Ada"), State.UNVERIFIED, Claims(name="Ada"), True),
+        (Claims(name="Ada"), State.UNVERIFIED, Claims(name="Bob"), False),
     ],
 )
 def test_only_the_same_visitor_continues_a_session(

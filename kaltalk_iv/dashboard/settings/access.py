@@ -17,6 +17,10 @@ from . import wording
 
 View = Callable[[], AnyResponse]
 
+_ABOUT_SECRETS = {
+    f"kaltalk_iv_dashboard.settings_{name}" for name in ("rotate", "end_window", "window_ended", "replaced")
+}
+
 
 def admin_only(view: View) -> View:
     """Return ``view`` for admins; anybody else gets a 403 and leaves a line in the audit trail.
@@ -31,8 +35,7 @@ def admin_only(view: View) -> View:
         try:
             return view()
         except Conflict as error:
-            latest = audit.last_change_of_secrets(current_state().session, viewer().organization_id)
-            return stop(HTTPStatus.CONFLICT, "Nothing was changed", error.detail, latest)
+            return stop(HTTPStatus.CONFLICT, "Nothing was changed", error.detail, _latest())
 
     return guarded
 
@@ -60,6 +63,12 @@ def done(what: str, endpoint: str = "settings", anchor: str | None = None) -> An
     """Return the way to the page that says that ``what`` was done. A reload there repeats nothing."""
     address = url_for(f"kaltalk_iv_dashboard.{endpoint}", done=what, _anchor=anchor)
     return redirect(address, HTTPStatus.SEE_OTHER)
+
+
+def _latest() -> AuditRecord | None:
+    if request.endpoint not in _ABOUT_SECRETS:
+        return None
+    return audit.last_change_of_secrets(current_state().session, viewer().organization_id)
 
 
 def _deny() -> Response:

@@ -11,7 +11,7 @@ from .access import actor, done
 
 
 def show() -> Response:
-    """GET: the customers whose last proof was made with a revoked secret, 100 a page."""
+    """GET: the customers whom a revoked secret has verified, 100 a page."""
     state = current_state()
     page = render_template(
         "kaltalk_iv/settings/revoked.html",

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from ...core.errors import Reason
 from ...core.keyring import is_active
 from ...core.policy import Mode
+from ...service.leaks import Mark
 from ...store.organizations import SecretRecord
 from ..wording import human_time, machine_time
 
@@ -58,6 +59,13 @@ _MEANINGS = {
     Reason.INVALID_CLAIM: "A sub that is empty, a boolean or an object, or an exp that is text.",
     Reason.LIFETIME_TOO_LONG: "An exp too far ahead, mostly one in milliseconds.",
     Reason.SECRET_REVOKED: "Proven with a secret that was revoked.",
+}
+
+MARKS = {
+    Mark.THERE: "still there",
+    Mark.RENEWED: "verified again since",
+    Mark.TAKEN_BACK: "taken back",
+    Mark.LOST: "lost before",
 }
 
 STATUS_NAMES = {"current": "Current", "previous": "Previous", "retired": "Retired", "revoked": "Revoked"}

@@ -115,6 +115,26 @@ def upgrade() -> None:
         postgresql_where=sa.text("external_id IS NULL"),
     )
     op.create_table(
+        "kaltalk_iv_identify_counts",
+        sa.Column("organization_id", sa.String(length=64), nullable=False),
+        sa.Column("hour", sa.BigInteger(), nullable=False),
+        sa.Column("outcome", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.String(length=32), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("first_at", sa.Double(), nullable=False),
+        sa.Column("last_at", sa.Double(), nullable=False),
+        sa.Column("seconds_off", sa.Double(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["kaltalk_iv_organizations.id"],
+            name=op.f("fk_kaltalk_iv_identify_counts_kaltalk_iv_organizations"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "hour", "outcome", "reason", name=op.f("pk_kaltalk_iv_identify_counts")
+        ),
+    )
+    op.create_index("ix_kaltalk_iv_identify_counts_hour", "kaltalk_iv_identify_counts", ["hour"], unique=False)
+    op.create_table(
         "kaltalk_iv_secrets",
         sa.Column("organization_id", sa.String(length=64), nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -206,6 +226,27 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "kaltalk_iv_customer_proofs",
+        sa.Column("organization_id", sa.String(length=64), nullable=False),
+        sa.Column("customer_id", sa.String(length=64), nullable=False),
+        sa.Column("secret_id", sa.String(length=64), nullable=False),
+        sa.Column("first_at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "customer_id"],
+            ["kaltalk_iv_customers.organization_id", "kaltalk_iv_customers.id"],
+            name=op.f("fk_kaltalk_iv_customer_proofs_kaltalk_iv_customers"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "customer_id", "secret_id", name=op.f("pk_kaltalk_iv_customer_proofs")
+        ),
+    )
+    op.create_index(
+        "ix_kaltalk_iv_customer_proofs_secret",
+        "kaltalk_iv_customer_proofs",
+        ["organization_id", "secret_id", "first_at"],
+        unique=False,
+    )
+    op.create_table(
         "kaltalk_iv_messages",
         sa.Column("organization_id", sa.String(length=64), nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -216,6 +257,7 @@ def upgrade() -> None:
         sa.Column("session_id", sa.String(length=64), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.String(length=32), nullable=True),
+        sa.Column("secret_id", sa.String(length=64), nullable=True),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("client_message_id", sa.String(length=64), nullable=True),
         sa.Column("created_at", sa.Double(), nullable=False),
@@ -247,6 +289,8 @@ def downgrade() -> None:
     """Take back."""
     op.drop_index("ix_kaltalk_iv_messages_session", table_name="kaltalk_iv_messages")
     op.drop_table("kaltalk_iv_messages")
+    op.drop_index("ix_kaltalk_iv_customer_proofs_secret", table_name="kaltalk_iv_customer_proofs")
+    op.drop_table("kaltalk_iv_customer_proofs")
     op.drop_index("ix_kaltalk_iv_conversations_session", table_name="kaltalk_iv_conversations")
     op.drop_index("ix_kaltalk_iv_conversations_newest", table_name="kaltalk_iv_conversations")
     op.drop_index("ix_kaltalk_iv_conversations_customer", table_name="kaltalk_iv_conversations")
@@ -260,6 +304,8 @@ def downgrade() -> None:
         postgresql_where=sa.text("expires_at IS NULL AND revoked_at IS NULL"),
     )
     op.drop_table("kaltalk_iv_secrets")
+    op.drop_index("ix_kaltalk_iv_identify_counts_hour", table_name="kaltalk_iv_identify_counts")
+    op.drop_table("kaltalk_iv_identify_counts")
     op.drop_index(
         "uq_kaltalk_iv_customers_email_only",
         table_name="kaltalk_iv_customers",
