@@ -29,6 +29,7 @@ class Admin:
         self.clock = clock
         self.organization = staff.organization
         self.website = staff.app.test_client()
+        self.clock.now += 1  # the organization was made before; lines of one moment have no order
         self.log_in()
 
     def log_in(self) -> None:
@@ -46,14 +47,18 @@ class Admin:
         return read_page(answer.text)
 
     def send(self, path: str, *, on: str = "", **fields: str) -> TestResponse:
-        """Send a form with these fields and the CSRF token of the page ``on``."""
-        return self.staff.submit(PATH + path, fields, form_on=PATH + on)
+        """Send a form with these fields and the CSRF token of the page ``on``; a second passes."""
+        answer = self.staff.submit(PATH + path, fields, form_on=PATH + on)
+        self.clock.now += 1
+        return answer
 
     def press(self, path: str, *, on: str = "", **fields: str) -> TestResponse:
-        """Fill in the form of the page ``on`` that goes to ``path``, with what stands hidden in it, and send it."""
+        """Fill in the form of the page ``on`` that goes to ``path``, with what stands hidden in it, and send it. A second passes."""
         form = self.form(path, on=on)
         hidden = {box["name"]: box["value"] for box in form.all("input", type="hidden")}
-        return self.staff.http.post(PATH + path, data=hidden | fields, buffered=True)
+        answer = self.staff.http.post(PATH + path, data=hidden | fields, buffered=True)
+        self.clock.now += 1
+        return answer
 
     def form(self, path: str, *, on: str = "") -> Element:
         """Return the form of the page ``on`` that goes to ``path``."""

@@ -29,7 +29,7 @@ def test_a_line_says_who_when_from_where_and_what(admin: Admin) -> None:
     assert "Grace Hopper" in row.text
     assert "optional to off" in row.text
     assert "127.0.0.1" in row.text
-    assert row.one("time")["datetime"] == "2026-01-01T12:00:00Z"
+    assert row.one("time")["datetime"] == "2026-01-01T12:00:01Z"
 
 
 def test_the_page_has_the_newest_fifty_and_leads_to_every_older_one(admin: Admin) -> None:
