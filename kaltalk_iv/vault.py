@@ -41,6 +41,17 @@ class Vault:
 
         Raises SecretUnavailable for anything else: another row's ciphertext, a cut one, plain text, a lost key.
         """
+        return self._open(sealed, organization_id, secret_id, self._ciphers)
+
+    def is_sealed_with_newest(self, sealed: str, organization_id: str, secret_id: str) -> bool:
+        """True when the first key alone opens it."""
+        try:
+            self._open(sealed, organization_id, secret_id, self._ciphers[:1])
+        except SecretUnavailable:
+            return False
+        return True
+
+    def _open(self, sealed: str, organization_id: str, secret_id: str, ciphers: Sequence[AESGCM]) -> str:
         try:
             if not sealed.startswith(_VERSION):
                 raise ValueError
@@ -49,7 +60,7 @@ class Vault:
                 raise ValueError
         except (ValueError, binascii.Error):
             raise SecretUnavailable(secret_id) from None
-        for cipher in self._ciphers:
+        for cipher in ciphers:
             try:
                 return cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], _row(organization_id, secret_id)).decode()
             except (InvalidTag, ValueError):

@@ -7,7 +7,7 @@ from flask.cli import with_appcontext
 
 from ..core.keyring import is_active
 from ..service import settings as use_cases
-from ..store.organizations import SecretRecord
+from ..store.signing_secrets import SecretRecord
 from .edge import actor, as_json_option, run, show, utc
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from ..core.errors import UnknownOrganization
 from ..core.text import is_id
 from ..store import organizations
-from ..store.audit import AuditRecord, list_audit_events
+from ..store.audit import AuditRecord, add_audit_event, list_audit_events
 from .settings import Actor
 
 PAGE_LENGTH = 50
@@ -20,7 +20,7 @@ def note(session: Session, organization_id: str, actor: Actor, action: str, deta
     """Leave a line in the trail. ``detail`` never holds a value. Raises UnknownOrganization."""
     if organizations.get_organization(session, organization_id) is None:
         raise UnknownOrganization
-    organizations.add_audit_event(
+    add_audit_event(
         session, organization_id, actor=actor.name, address=actor.address, action=action, detail=detail, now=now
     )
 

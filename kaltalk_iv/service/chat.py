@@ -19,7 +19,7 @@ from ..core.errors import (
 from ..core.policy import Mode, State, Verdict, verdict_now
 from ..core.sessions import WidgetSession
 from ..session_seal import unseal
-from ..store import conversations, messages, organizations, sessions
+from ..store import conversations, messages, organizations, sessions, signing_secrets
 from ..store.conversations import ConversationRecord
 from ..store.messages import MessageRecord
 from ..store.organizations import SessionRecords
@@ -118,7 +118,7 @@ def _locked_thread(session: Session, visitor: Visitor, now: float) -> Conversati
 def speak(session: Session, thread: ConversationRecord, speaker: WidgetSession, verdict: Verdict, now: float) -> None:
     """Let ``thread`` follow the session that speaks in it now; a change of its identity becomes a line."""
     before = thread.verdict
-    if thread.secret_id is not None and organizations.is_revoked(session, speaker.organization_id, thread.secret_id):
+    if thread.secret_id is not None and signing_secrets.is_revoked(session, speaker.organization_id, thread.secret_id):
         before = Verdict(State.UNVERIFIED, Reason.SECRET_REVOKED)
     if thread.message_count and before != verdict:
         messages.append(

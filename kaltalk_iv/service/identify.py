@@ -22,9 +22,10 @@ from ..core.keyring import SigningSecret
 from ..core.policy import Decision, FailedToken, Mode, NoToken, Token, UncheckedToken, Verdict, decide
 from ..core.sessions import WidgetSession
 from ..session_seal import seal, unseal
-from ..store import conversations, organizations
+from ..store import conversations, organizations, signing_secrets
 from ..store.database import new_id
-from ..store.organizations import IdentifyRecords, SecretRecord
+from ..store.organizations import IdentifyRecords
+from ..store.signing_secrets import SecretRecord
 from .binding import bind
 from .chat import speak
 
@@ -159,7 +160,7 @@ def _stamp_secret(session: Session, records: IdentifyRecords, decision: Decision
     for secret in records.secrets:
         is_it = secret.id == decision.proof.secret_id
         if is_it and now - (secret.last_verified_at or 0) >= STAMP_SECRET_EVERY_SECONDS:
-            organizations.stamp_secret(session, records.organization.id, secret.id, now)
+            signing_secrets.stamp_secret(session, records.organization.id, secret.id, now)
 
 
 def _prior_session(

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from ..core.claims import email_key
 from ..core.errors import Conflict, NotFound, UnknownOrganization
 from ..core.policy import Mode, State, Verdict, verdict_now
-from ..store import customers, messages, organizations
+from ..store import customers, messages, organizations, signing_secrets
 from ..store import inbox as rows
 from ..store.conversations import ConversationRecord
 from ..store.customers import CustomerRecord
@@ -182,7 +182,7 @@ def _record(session: Session, organization_id: str, customer_id: str | None) -> 
 
 
 def _revoked_secrets(session: Session, organization_id: str) -> frozenset[str]:
-    secrets = organizations.list_secrets(session, organization_id)
+    secrets = signing_secrets.list_secrets(session, organization_id)
     return frozenset(secret.id for secret in secrets if secret.revoked_at is not None)
 
 

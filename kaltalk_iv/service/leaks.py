@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from ..core.errors import Reason, UnknownOrganization
 from ..core.text import is_id
-from ..store import customers, organizations
+from ..store import customers, organizations, signing_secrets
 from ..store.customers import CustomerRecord
 from .audit import note
 from .settings import Actor
@@ -56,7 +56,7 @@ def exposure(session: Session, organization_id: str, after: str | None = None) -
     if after is not None and not is_id(after):
         return Exposure((), count, still_marked, None)
     found = customers.list_proven_by_revoked(session, organization_id, after, PAGE_LENGTH + 1)
-    secrets = organizations.list_secrets(session, organization_id)
+    secrets = signing_secrets.list_secrets(session, organization_id)
     revoked = {secret.id for secret in secrets if secret.revoked_at is not None}
     rows = tuple(Exposed(customer, by, _mark(customer, revoked)) for customer, by in found[:PAGE_LENGTH])
     next_after = rows[-1].customer.id if len(found) > PAGE_LENGTH else None

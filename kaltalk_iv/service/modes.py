@@ -6,8 +6,9 @@ from sqlalchemy.orm import Session
 
 from ..core.errors import Conflict, UnknownOrganization
 from ..core.policy import Mode, effective_mode
-from ..store import organizations
-from ..store.organizations import OrganizationRecord, SecretRecord
+from ..store import organizations, signing_secrets
+from ..store.organizations import OrganizationRecord
+from ..store.signing_secrets import SecretRecord
 from .settings import Actor, change_organization
 
 PROOF_SECONDS = 7 * 24 * 3600
@@ -40,7 +41,7 @@ def check_mode(session: Session, organization_id: str, mode: Mode, now: float) -
     if effective_mode(organization.plan, Mode.REQUIRED) is Mode.OFF:
         raise Conflict(BELOW_PRO)
     if mode is Mode.REQUIRED:
-        refusal = why_not_required(organization, organizations.list_secrets(session, organization_id), now)
+        refusal = why_not_required(organization, signing_secrets.list_secrets(session, organization_id), now)
         if refusal is not None:
             raise Conflict(refusal)
     return organization

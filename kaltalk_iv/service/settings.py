@@ -12,9 +12,10 @@ from ..core.keyring import ENTROPY_BYTES, GRACE_SECONDS, fingerprint, is_active,
 from ..core.origins import parse_origin
 from ..core.policy import Mode, Plan
 from ..core.text import is_id
-from ..store import organizations
+from ..store import audit, organizations, signing_secrets
 from ..store.database import new_id
-from ..store.organizations import OrganizationRecord, SecretRecord
+from ..store.organizations import OrganizationRecord
+from ..store.signing_secrets import SecretRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def change_organization(
 def list_secrets(session: Session, organization_id: str) -> list[SecretRecord]:
     """Return the organization's signing secrets, sealed, newest first. Raises UnknownOrganization."""
     _organization(session, organization_id)
-    return organizations.list_secrets(session, organization_id)
+    return signing_secrets.list_secrets(session, organization_id)
 
 
 def reveal_current_secret(session: Session, settings: Settings, actor: Actor, organization_id: str, now: float) -> str:
@@ -98,13 +99,13 @@ def rotate_secret(
     Raises Conflict when it is not the current one any more, or while a grace window runs.
     """
     _lock(session, organization_id)
-    secrets = organizations.list_secrets(session, organization_id)
+    secrets = signing_secrets.list_secrets(session, organization_id)
     current = _current(secrets)
     if replaces is not None and replaces != current.id:
         raise Conflict("This secret is not the current one any more: somebody has rotated it.")
     if any(is_active(secret.expires_at, secret.revoked_at, now) for secret in secrets if secret.id != current.id):
         raise Conflict("A grace window still runs. End it first, or wait until the previous secret has retired.")
-    if not organizations.retire_current_secret(session, organization_id, current.id, now + GRACE_SECONDS):
+    if not signing_secrets.retire_current_secret(session, organization_id, current.id, now + GRACE_SECONDS):
         raise Conflict("This secret is not the current one any more: somebody has rotated it.")
     fresh = _add_secret(session, settings, organization_id, now)
     _audit(session, organization_id, actor, "secret_rotated", f"{current.fingerprint} to {fresh.fingerprint}", now)
@@ -119,7 +120,7 @@ def retire_previous_secret(
     Raises Conflict when it does not run.
     """
     _lock(session, organization_id)
-    if not organizations.end_grace(session, organization_id, now, retires):
+    if not signing_secrets.end_grace(session, organization_id, now, retires):
         raise Conflict("This grace window does not run any more: there is no previous secret to retire.")
     _audit(session, organization_id, actor, "grace_ended", "the previous secret retired early", now)
 
@@ -133,9 +134,9 @@ def replace_secrets(
     is current. Raises Conflict when it is not the current one any more.
     """
     _lock(session, organization_id)
-    if replaces not in {None, current_id(organizations.list_secrets(session, organization_id))}:
+    if replaces not in {None, current_id(signing_secrets.list_secrets(session, organization_id))}:
         raise Conflict("This secret is not the current one any more: somebody has replaced it.")
-    revoked = organizations.revoke_secrets(session, organization_id, now)
+    revoked = signing_secrets.revoke_secrets(session, organization_id, now)
     fresh = _add_secret(session, settings, organization_id, now)
     detail = f"{len(revoked)} revoked, new secret {fresh.fingerprint}"
     _audit(session, organization_id, actor, "secrets_replaced", detail, now)
@@ -171,11 +172,11 @@ def _add_secret(session: Session, settings: Settings, organization_id: str, now:
     secret_id = new_id("sec")
     sealed = settings.vault.seal(value, organization_id, secret_id)
     secret = SecretRecord(secret_id, sealed, fingerprint(value), now, None, None, None)
-    organizations.add_secret(session, organization_id, secret)
+    signing_secrets.add_secret(session, organization_id, secret)
     return secret
 
 
 def _audit(session: Session, organization_id: str, actor: Actor, action: str, detail: str, now: float) -> None:
-    organizations.add_audit_event(
+    audit.add_audit_event(
         session, organization_id, actor=actor.name, address=actor.address, action=action, detail=detail, now=now
     )

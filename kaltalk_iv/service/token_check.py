@@ -15,8 +15,9 @@ from ..core.diagnosis import Advice, Diagnosis, Known, Lifetime, ShownClaim, dia
 from ..core.errors import Reason, SecretUnavailable, UnknownOrganization
 from ..core.keyring import SigningSecret, is_active
 from ..core.policy import Decision, Mode, State, decide
-from ..store import organizations
-from ..store.organizations import OrganizationRecord, SecretRecord
+from ..store import organizations, signing_secrets
+from ..store.organizations import OrganizationRecord
+from ..store.signing_secrets import SecretRecord
 from .identify import open_secret, open_secrets, weigh
 
 _MOST_ENDED_SECRETS = 20  # of those that retired or were revoked, the newest are looked at
@@ -95,7 +96,7 @@ def check_token(session: Session, settings: Settings, organization_id: str, past
     organization = organizations.get_organization(session, organization_id)
     if organization is None:
         raise UnknownOrganization
-    stored = organizations.list_secrets(session, organization_id)
+    stored = signing_secrets.list_secrets(session, organization_id)
     active = tuple(secret for secret in stored if is_active(secret.expires_at, secret.revoked_at, now))
     known = Known(
         active=open_secrets(settings, organization_id, active, now),

@@ -1,4 +1,4 @@
-"""The audit trail, read: newest first, page by page. ``organizations.add_audit_event`` writes it."""
+"""The audit trail: written line by line, read newest first and page by page."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ..models import AuditEvent
+from .database import new_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,24 @@ class AuditRecord:
 
 _TABLE = AuditEvent.__table__
 _COLUMNS = tuple(_TABLE.c[name] for name in AuditRecord.__slots__)
+
+
+def add_audit_event(
+    session: Session, organization_id: str, *, actor: str, address: str, action: str, detail: str, now: float
+) -> None:
+    """Insert one line of the audit trail. ``detail`` never holds a value."""
+    session.add(
+        AuditEvent(
+            organization_id=organization_id,
+            id=new_id("aud"),
+            actor=actor,
+            address=address,
+            action=action,
+            detail=detail,
+            created_at=now,
+        )
+    )
+    session.flush()
 
 
 def list_audit_events(

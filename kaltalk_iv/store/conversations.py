@@ -59,7 +59,7 @@ def thread_of(session: Session, visitor: WidgetSession, *, is_verified: bool) ->
         Message.author == "visitor",
     )
     its_customers = Conversation.customer_id == visitor.customer_id
-    choices = [(Conversation.id.in_(spoke_in), _open_to(visitor))]
+    choices: list[tuple[sa.ColumnElement[bool], ...]] = [(Conversation.id.in_(spoke_in), _open_to(visitor))]
     if is_verified and visitor.customer_id is not None:
         choices.insert(0, (Conversation.id.in_(spoke_in), its_customers))
         choices.append((its_customers, Conversation.first_proven_at.is_not(None)))

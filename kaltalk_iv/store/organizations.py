@@ -1,4 +1,4 @@
-"""Organizations, their signing secrets, and who changed them."""
+"""Organizations, and what an identify and a widget session need to know of one, each in one statement."""
 
 import json
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from ..core.policy import Mode, Plan, effective_mode
 from ..core.text import is_id
-from ..models import AuditEvent, Customer, EndedSession, Organization, Secret
+from ..models import Customer, EndedSession, Organization, Secret
 from .customers import CustomerRecord
-from .database import new_id
+from .signing_secrets import SECRET_COLUMNS, SecretRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +29,6 @@ class OrganizationRecord:
     def effective_mode(self) -> Mode:
         """The mode that acts, given the plan."""
         return effective_mode(self.plan, self.mode)
-
-
-@dataclass(frozen=True, slots=True)
-class SecretRecord:
-    """A signing secret as stored: sealed. Times in Unix seconds."""
-
-    id: str
-    sealed: str
-    fingerprint: str
-    created_at: float
-    expires_at: float | None
-    revoked_at: float | None
-    last_verified_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +51,10 @@ class SessionRecords:
 
 
 _ORGANIZATION = (Organization.id, Organization.name, Organization.plan, Organization.mode, Organization.origins)
-_SECRET = (
-    Secret.id,
-    Secret.sealed,
-    Secret.fingerprint,
-    Secret.created_at,
-    Secret.expires_at,
-    Secret.revoked_at,
-    Secret.last_verified_at,
-)
 _CUSTOMER = tuple(Customer.__table__.c[name] for name in CustomerRecord.__slots__)
 
 _FOR_IDENTIFY = (
-    sa.select(*_ORGANIZATION, EndedSession.id, *_SECRET, *_CUSTOMER)
+    sa.select(*_ORGANIZATION, EndedSession.id, *SECRET_COLUMNS, *_CUSTOMER)
     .select_from(Organization)
     .outerjoin(
         EndedSession,
@@ -135,7 +113,7 @@ def load_for_identify(
     if not rows:
         return None
     secret_at = len(_ORGANIZATION) + 1
-    customer_at = secret_at + len(_SECRET)
+    customer_at = secret_at + len(SECRET_COLUMNS)
     secrets = tuple(SecretRecord(*row[secret_at:customer_at]) for row in rows if row[secret_at] is not None)
     customer = CustomerRecord(*rows[0][customer_at:]) if rows[0][customer_at] is not None else None
     return IdentifyRecords(_organization(rows[0]), secrets, customer, rows[0][len(_ORGANIZATION)] is not None)
@@ -200,97 +178,6 @@ def change_organization(session: Session, organization_id: str, changes: dict[st
     """Set the columns in ``changes``; origins are given as a list."""
     values = {name: json.dumps(value) if name == "origins" else value for name, value in changes.items()}
     session.execute(sa.update(Organization).where(Organization.id == organization_id).values(**values))
-
-
-def list_secrets(session: Session, organization_id: str) -> list[SecretRecord]:
-    """Return every signing secret of the organization, newest first, the dead ones too."""
-    found = sa.select(*_SECRET).where(Secret.organization_id == organization_id)
-    return [SecretRecord(*row) for row in session.execute(found.order_by(Secret.created_at.desc(), Secret.id.desc()))]
-
-
-def is_revoked(session: Session, organization_id: str, secret_id: str) -> bool:
-    """True when the secret was revoked, or is not there at all: fail closed."""
-    found = sa.select(Secret.revoked_at).where(Secret.organization_id == organization_id, Secret.id == secret_id)
-    row = session.execute(found).first()
-    return row is None or row.revoked_at is not None
-
-
-def add_secret(session: Session, organization_id: str, secret: SecretRecord) -> None:
-    """Insert ``secret`` as the current one. The database refuses a second current one with an IntegrityError."""
-    values = {name: getattr(secret, name) for name in SecretRecord.__slots__}
-    session.add(Secret(organization_id=organization_id, **values))
-    session.flush()
-
-
-def retire_current_secret(session: Session, organization_id: str, secret_id: str, expires_at: float) -> bool:
-    """Give the current secret ``secret_id`` an end; False when it is not the current one any more."""
-    done = session.execute(
-        sa.update(Secret)
-        .where(
-            Secret.organization_id == organization_id,
-            Secret.id == secret_id,
-            Secret.expires_at.is_(None),
-            Secret.revoked_at.is_(None),
-        )
-        .values(expires_at=expires_at)
-        .returning(Secret.id)
-        .execution_options(synchronize_session=False)
-    )
-    return done.first() is not None
-
-
-def end_grace(session: Session, organization_id: str, now: float, secret_id: str | None) -> bool:
-    """End the running grace window at ``now``, that of ``secret_id`` when it is given; False when it does not run."""
-    runs = [Secret.organization_id == organization_id, Secret.revoked_at.is_(None), Secret.expires_at > now]
-    if secret_id is not None:
-        runs.append(Secret.id == secret_id)
-    done = session.execute(
-        sa.update(Secret)
-        .where(*runs)
-        .values(expires_at=now)
-        .returning(Secret.id)
-        .execution_options(synchronize_session=False)
-    )
-    return done.first() is not None
-
-
-def revoke_secrets(session: Session, organization_id: str, now: float) -> list[str]:
-    """Revoke every secret of the organization, the expired ones too, and return their ids."""
-    done = session.execute(
-        sa.update(Secret)
-        .where(Secret.organization_id == organization_id, Secret.revoked_at.is_(None))
-        .values(revoked_at=now)
-        .returning(Secret.id)
-        .execution_options(synchronize_session=False)
-    )
-    return list(done.scalars())
-
-
-def stamp_secret(session: Session, organization_id: str, secret_id: str, now: float) -> None:
-    """Note that ``secret_id`` verified a token at ``now``."""
-    session.execute(
-        sa.update(Secret)
-        .where(Secret.organization_id == organization_id, Secret.id == secret_id)
-        .values(last_verified_at=now)
-    )
-
-
-def add_audit_event(
-    session: Session, organization_id: str, *, actor: str, address: str, action: str, detail: str, now: float
-) -> None:
-    """Insert one line of the audit trail. ``detail`` never holds a value."""
-    session.add(
-        AuditEvent(
-            organization_id=organization_id,
-            id=new_id("aud"),
-            actor=actor,
-            address=address,
-            action=action,
-            detail=detail,
-            created_at=now,
-        )
-    )
-    session.flush()
 
 
 def _organization(row: Sequence[Any]) -> OrganizationRecord:

@@ -1,5 +1,7 @@
 """What a leaked secret proved proves nothing any more: in a thread, on a record, in the list of the exposed."""
 
+from typing import Any
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -24,7 +26,7 @@ def replace_secrets(app: Flask, org: OrganizationForTests) -> OrganizationForTes
     return OrganizationForTests(org.id, secret)
 
 
-def verified(client: FlaskClient, org: OrganizationForTests, clock: Clock, sub: str = "u_ada", **claims: object) -> str:
+def verified(client: FlaskClient, org: OrganizationForTests, clock: Clock, sub: str = "u_ada", **claims: Any) -> str:
     """Return the session of somebody whom a token has just verified."""
     token: str = identify(client, org.id, userJwt=org.sign(sub, now=clock.now, **claims)).get_json()["session"]["token"]
     return token

@@ -69,7 +69,7 @@ def test_no_identify_waits_for_its_count_and_the_first_answer_after_ten_seconds_
     app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock
 ) -> None:
     token = org.sign("u_1", now=clock.now)
-    session = identify(client, org.id, userJwt=token).get_json()["session"]["token"]  # type: ignore[index]
+    session = identify(client, org.id, userJwt=token).get_json()["session"]["token"]
     clock.move(coverage.WRITE_EVERY_SECONDS - 1)
     identify(client, org.id, userJwt=token)
     assert report(app, org.id, write=False).last_day == Counts()

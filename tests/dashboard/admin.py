@@ -11,7 +11,8 @@ from kaltalk_iv.dashboard.settings import PATH
 from kaltalk_iv.service import settings as use_cases
 from kaltalk_iv.state import current_state
 from kaltalk_iv.store.audit import AuditRecord, list_audit_events
-from kaltalk_iv.store.organizations import OrganizationRecord, SecretRecord, get_organization
+from kaltalk_iv.store.organizations import OrganizationRecord, get_organization
+from kaltalk_iv.store.signing_secrets import SecretRecord
 from kaltalk_iv.testing import OrganizationForTests
 from tests.dashboard.desk import Clock
 from tests.dashboard.page import Element, read_page
@@ -53,7 +54,7 @@ class Admin:
         return answer
 
     def press(self, path: str, *, on: str = "", **fields: str) -> TestResponse:
-        """Fill in the form of the page ``on`` that goes to ``path``, with what stands hidden in it, and send it. A second passes."""
+        """Send the form of the page ``on`` that goes to ``path``, with what is hidden in it. A second passes."""
         form = self.form(path, on=on)
         hidden = {box["name"]: box["value"] for box in form.all("input", type="hidden")}
         answer = self.staff.http.post(PATH + path, data=hidden | fields, buffered=True)

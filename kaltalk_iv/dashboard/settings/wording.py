@@ -6,7 +6,7 @@ from ...core.errors import Reason
 from ...core.keyring import is_active
 from ...core.policy import Mode
 from ...service.leaks import Mark
-from ...store.organizations import SecretRecord
+from ...store.signing_secrets import SecretRecord
 from ..wording import human_time, machine_time
 
 __all__ = ["human_time", "machine_time"]

@@ -1,0 +1,123 @@
+"""Signing secrets as rows: sealed, with the times that say what each is still good for."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ..models import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRecord:
+    """A signing secret as stored: sealed. Times in Unix seconds."""
+
+    id: str
+    sealed: str
+    fingerprint: str
+    created_at: float
+    expires_at: float | None
+    revoked_at: float | None
+    last_verified_at: float | None
+
+
+SECRET_COLUMNS = (
+    Secret.id,
+    Secret.sealed,
+    Secret.fingerprint,
+    Secret.created_at,
+    Secret.expires_at,
+    Secret.revoked_at,
+    Secret.last_verified_at,
+)
+
+
+def list_secrets(session: Session, organization_id: str) -> list[SecretRecord]:
+    """Return every signing secret of the organization, newest first, the dead ones too."""
+    found = sa.select(*SECRET_COLUMNS).where(Secret.organization_id == organization_id)
+    return [SecretRecord(*row) for row in session.execute(found.order_by(Secret.created_at.desc(), Secret.id.desc()))]
+
+
+def list_all_secrets(session: Session) -> list[tuple[str, SecretRecord]]:
+    """Return (organization id, secret) for every stored secret, in a fixed order."""
+    found = sa.select(Secret.organization_id, *SECRET_COLUMNS).order_by(
+        Secret.organization_id, Secret.created_at, Secret.id
+    )
+    return [(row[0], SecretRecord(*row[1:])) for row in session.execute(found)]
+
+
+def reseal_secret(session: Session, organization_id: str, secret_id: str, before: str, after: str) -> None:
+    """Store the same secret sealed anew, unless somebody else has done so meanwhile."""
+    session.execute(
+        sa.update(Secret)
+        .where(Secret.organization_id == organization_id, Secret.id == secret_id, Secret.sealed == before)
+        .values(sealed=after)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def is_revoked(session: Session, organization_id: str, secret_id: str) -> bool:
+    """True when the secret was revoked, or is not there at all: fail closed."""
+    found = sa.select(Secret.revoked_at).where(Secret.organization_id == organization_id, Secret.id == secret_id)
+    row = session.execute(found).first()
+    return row is None or row.revoked_at is not None
+
+
+def add_secret(session: Session, organization_id: str, secret: SecretRecord) -> None:
+    """Insert ``secret`` as the current one. The database refuses a second current one with an IntegrityError."""
+    values = {name: getattr(secret, name) for name in SecretRecord.__slots__}
+    session.add(Secret(organization_id=organization_id, **values))
+    session.flush()
+
+
+def retire_current_secret(session: Session, organization_id: str, secret_id: str, expires_at: float) -> bool:
+    """Give the current secret ``secret_id`` an end; False when it is not the current one any more."""
+    done = session.execute(
+        sa.update(Secret)
+        .where(
+            Secret.organization_id == organization_id,
+            Secret.id == secret_id,
+            Secret.expires_at.is_(None),
+            Secret.revoked_at.is_(None),
+        )
+        .values(expires_at=expires_at)
+        .returning(Secret.id)
+        .execution_options(synchronize_session=False)
+    )
+    return done.first() is not None
+
+
+def end_grace(session: Session, organization_id: str, now: float, secret_id: str | None) -> bool:
+    """End the running grace window at ``now``, that of ``secret_id`` when it is given; False when it does not run."""
+    runs = [Secret.organization_id == organization_id, Secret.revoked_at.is_(None), Secret.expires_at > now]
+    if secret_id is not None:
+        runs.append(Secret.id == secret_id)
+    done = session.execute(
+        sa.update(Secret)
+        .where(*runs)
+        .values(expires_at=now)
+        .returning(Secret.id)
+        .execution_options(synchronize_session=False)
+    )
+    return done.first() is not None
+
+
+def revoke_secrets(session: Session, organization_id: str, now: float) -> list[str]:
+    """Revoke every secret of the organization, the expired ones too, and return their ids."""
+    done = session.execute(
+        sa.update(Secret)
+        .where(Secret.organization_id == organization_id, Secret.revoked_at.is_(None))
+        .values(revoked_at=now)
+        .returning(Secret.id)
+        .execution_options(synchronize_session=False)
+    )
+    return list(done.scalars())
+
+
+def stamp_secret(session: Session, organization_id: str, secret_id: str, now: float) -> None:
+    """Note that ``secret_id`` verified a token at ``now``."""
+    session.execute(
+        sa.update(Secret)
+        .where(Secret.organization_id == organization_id, Secret.id == secret_id)
+        .values(last_verified_at=now)
+    )
