@@ -90,7 +90,7 @@ def test_a_page_that_only_claims_adas_address_lands_amber_reads_nothing_of_hers_
     agent.open_conversation("Hello, it is me, Ada")
     agent.sees_amber("no_token")
     assert {name: agent.field(name).text_content() for name in proven} == proven
-    expect(agent.drawer).to_contain_text("has not proven to be this customer")
+    expect(agent.drawer).to_contain_text("has not proven that they are this customer")
     expect(agent.drawer.locator("[data-claimed-field=name]")).to_have_text("Ada, really")
     after = round_trip.customer(sub)
     assert {key: after[key] for key in ("email", "emailProven", "name", "nameProven", "verified")} == {
