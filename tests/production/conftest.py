@@ -1,0 +1,53 @@
+"""Fixtures of this room: a deployment on an empty database with one organization."""
+
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from kaltalk_iv import generate_encryption_key
+from kaltalk_iv.server import create_app
+from kaltalk_iv.testing import add_organization
+from tests.api.world import dispose, prepare_database
+from tests.production.deployment import ORGANIZATION, ROOT, WORKERS, Deployment
+from tests.support.servers import Server
+
+__all__ = ["prepare_database"]
+
+Deploy = Callable[..., Deployment]
+
+
+@pytest.fixture
+def deploy(database_url: str, start_server: Callable[..., Server]) -> Iterator[Deploy]:
+    """Return a function that starts KalTalk, once a test; it takes the factory's name and gunicorn's options."""
+    environment = {
+        "KALTALK_DATABASE_URL": database_url,
+        "KALTALK_SECRET_KEY": secrets.token_urlsafe(32),
+        "KALTALK_IV_ENCRYPTION_KEYS": generate_encryption_key(),
+    }
+    app = create_app(
+        {
+            "SQLALCHEMY_DATABASE_URI": database_url,
+            "SECRET_KEY": environment["KALTALK_SECRET_KEY"],
+            "KALTALK_IV_ENCRYPTION_KEYS": environment["KALTALK_IV_ENCRYPTION_KEYS"],
+        }
+    )
+
+    def start(factory: str = "create_app", *options: str) -> Deployment:
+        organization = add_organization(app, ORGANIZATION)
+        command = [sys.executable, "-m", "gunicorn", "--workers", str(WORKERS), "--bind", "127.0.0.1:{port}"]
+        command += ["--no-control-socket", "--chdir", str(ROOT), *options]
+        server = start_server(
+            [*command, f"tests.production.told_apart:{factory}()"], env=environment, ready_path="/login"
+        )
+        return Deployment(server, app, environment, organization)
+
+    yield start
+    dispose(app)
+
+
+@pytest.fixture
+def deployment(deploy: Deploy) -> Deployment:
+    """Give a running deployment with the organization org_shop (plan pro, mode optional)."""
+    return deploy()

@@ -1,0 +1,31 @@
+"""KalTalk for gunicorn, with the id of the worker process on every answer: a test sees which worker spoke."""
+
+import logging
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from kaltalk_iv import server
+
+WORKER_HEADER = "X-Worker"
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def create_app() -> Application:
+    """Return KalTalk as the environment configures it."""
+    app = server.create_app()
+
+    def told_apart(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            return start_response(status, [*headers, (WORKER_HEADER, str(os.getpid()))], exc_info)
+
+        return app(environ, start)
+
+    return told_apart
+
+
+def create_talkative_app() -> Application:
+    """Return the same with every logger of every library at its most talkative."""
+    logging.basicConfig(level=logging.DEBUG)
+    return create_app()
