@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import secrets
+import socket
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -40,7 +41,7 @@ MOUNT = "/kaltalk"
 ORGANIZATION_ID = "org_demo"
 CUSTOMERS = (("ada", "Ada Lovelace", "ada@example.com"), ("bob", "Bob Noyce", "bob@example.com"))
 STAFF = (("grace", "Grace Hopper", Role.ADMIN), ("alan", "Alan Turing", Role.AGENT))
-DEMO = Actor("demo", "local")
+DEMO = Actor("demo (start)", "local")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def mount(demo: Demo) -> Flask:
 
 def make_demo(environ: Mapping[str, str]) -> Demo:
     """Return both parties. What `environ` sets wins over what the first run made."""
-    folder = Path(environ.get("KALTALK_DEMO_DIR") or Path(__file__).parent / "instance").absolute()
+    folder = Path(environ.get("KALTALK_DEMO_DIR") or Path(__file__).parent / "instance" / "demo").absolute()
     made = _made_once(folder)
     password = environ.get("KALTALK_DEMO_PASSWORD") or made["password"]
 
@@ -133,7 +134,8 @@ def _seed_kaltalk(state: State, password: str) -> str:
             lambda session, now: settings.reveal_current_secret(session, state.settings, DEMO, ORGANIZATION_ID, now)
         )
     except SecretUnavailable as error:  # so that the command line can still mend it
-        logging.getLogger(__name__).critical("%s The host signs nothing until it is replaced.", error.detail)
+        hint = "Are KALTALK_IV_ENCRYPTION_KEYS or KALTALK_DATABASE_URL set here? Nothing is signed until it opens."
+        logging.getLogger(__name__).critical("%s %s", error.detail, hint)
         return ""
 
 
@@ -158,15 +160,14 @@ def main() -> None:
     except (KalTalkError, RuntimeError) as refused:  # a setting that cannot be; the sentence says which
         sys.exit(str(refused))
     try:
-        server = make_server("127.0.0.1", int(given), mount(demo), threaded=True)
-    except (OSError, SystemExit):
+        listener = socket.create_server(("127.0.0.1", int(given)))  # Werkzeug would print a sentence of its own
+    except OSError:
         sys.exit(f"Port {given} is taken. Choose another one: PORT={int(given) + 1} make demo")
+    server = make_server("127.0.0.1", int(given), mount(demo), threaded=True, fd=listener.fileno())
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # two polls every three seconds would bury the password
     print(_welcome(f"http://127.0.0.1:{server.port}", demo.password), flush=True)
-    try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        print("\nThe demo has stopped. What you did is kept; `make demo` goes on from here.")
+    server.serve_forever()  # ends with Ctrl+C
+    print("\nThe demo has stopped. What you did is kept; `make demo` goes on from here.")
 
 
 def _welcome(address: str, password: str) -> str:

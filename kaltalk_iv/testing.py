@@ -70,7 +70,7 @@ def set_organization(
 
 def identify(client: FlaskClient, organization_id: str, **body: Any) -> TestResponse:
     """Send an identify as the widget does."""
-    return client.post(f"/v1/organizations/{organization_id}/identify", json=body)
+    return client.post(_path(client, "identify_visitor", organization_id=organization_id), json=body)
 
 
 def send_message(
@@ -78,15 +78,20 @@ def send_message(
 ) -> TestResponse:
     """Send a message as the widget does; each call is a new message unless it names its id."""
     body = {"text": text, "clientMessageId": client_message_id or f"test-{next(_message_numbers)}"}
-    return client.post("/v1/messages", json=body, headers=bearer(session_token))
+    return client.post(_path(client, "messages"), json=body, headers=bearer(session_token))
 
 
 def read_messages(client: FlaskClient, session_token: str, after: str | None = None) -> TestResponse:
     """Read the thread as the widget does."""
     query = {} if after is None else {"after": after}
-    return client.get("/v1/messages", query_string=query, headers=bearer(session_token))
+    return client.get(_path(client, "messages"), query_string=query, headers=bearer(session_token))
 
 
 def bearer(session_token: str) -> dict[str, str]:
     """Return the header that carries a widget session."""
     return {"Authorization": f"Bearer {session_token}"}
+
+
+def _path(client: FlaskClient, view: str, **values: str) -> str:
+    """Return where the application has mounted a view of ours."""
+    return client.application.url_map.bind("localhost").build(f"kaltalk_iv_api.{view}", values)

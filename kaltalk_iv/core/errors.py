@@ -181,5 +181,8 @@ class SecretUnavailable(KalTalkError):
     code = "secret_unavailable"
 
     def __init__(self, secret_id: str) -> None:
-        super().__init__(f"The stored signing secret {secret_id} cannot be opened with the encryption keys at hand.")
+        super().__init__(
+            f"The stored signing secret {secret_id} does not open. Put the key that sealed it back into"
+            " KALTALK_IV_ENCRYPTION_KEYS or, when that is lost, replace the secret."
+        )
         self.secret_id = secret_id

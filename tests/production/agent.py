@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from kaltalk_iv.config import Settings
 from kaltalk_iv.dashboard.pages import LIVE_HEADER
-from kaltalk_iv.dashboard.settings import PATH
+from kaltalk_iv.dashboard.settings import PATH as SETTINGS
 from kaltalk_iv.service.agents import create_agent
 from tests.dashboard.page import Element, read_page
 from tests.production.deployment import ORGANIZATION, Answer, Deployment
@@ -29,18 +29,25 @@ class Agent:
 
     def get(self, path: str, **headers: str) -> Answer:
         """Look at a page."""
-        return self._keep_cookie(self._deployment.ask("GET", path, Cookie=self._cookie(), **headers))
+        return self._keep_cookie(self._deployment.ask("GET", path, b"", Cookie=self._cookie(), **headers))
+
+    def form(self, path: str, *, on: str) -> dict[str, str]:
+        """Return what is hidden in the form of the page ``on`` that goes to ``path``."""
+        page = read_page(self.get(on).body.decode())
+        [form] = [form for form in page.all("form", method="post") if form["action"].partition("#")[0] == path]
+        return {box["name"]: box["value"] for box in form.all("input", type="hidden")}
+
+    def submit(self, path: str, **fields: str) -> Answer:
+        """Send a form with these fields."""
+        return self._keep_cookie(self._deployment.fill_in(path, fields, self._cookie()))
 
     def press(self, path: str, *, on: str, **fields: str) -> Answer:
         """Send the form of the page ``on`` that goes to ``path``, with what is hidden in it."""
-        page = read_page(self.get(on).body.decode())
-        [form] = [form for form in page.all("form", method="post") if form["action"].partition("#")[0] == path]
-        hidden = {box["name"]: box["value"] for box in form.all("input", type="hidden")}
-        return self._keep_cookie(self._deployment.fill_in(path, hidden | fields, self._cookie()))
+        return self.submit(path, **self.form(path, on=on) | fields)
 
     def set(self, path: str, *, on: str = "", **fields: str) -> Answer:
         """Send a form of the settings; both paths are below theirs."""
-        return self.press(PATH + path, on=PATH + on, **fields)
+        return self.press(SETTINGS + path, on=SETTINGS + on, **fields)
 
     def log_in(self, password: str | None = None) -> int:
         """Log in, and return the status of the answer."""

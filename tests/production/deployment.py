@@ -15,6 +15,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from kaltalk_iv.config import Settings
+from kaltalk_iv.service import settings as use_cases
 from kaltalk_iv.service.settings import Actor
 from kaltalk_iv.state import current_state
 from kaltalk_iv.testing import OrganizationForTests, bearer
@@ -25,6 +26,7 @@ ROOT: Final = Path(__file__).parents[2]
 ORGANIZATION: Final = "org_shop"
 ACTOR: Final = Actor("test", "local")
 WORKERS: Final = 2
+VERIFIED: Final = ("verified", None)
 _MOST_TRIES = 400
 
 T = TypeVar("T")
@@ -67,7 +69,7 @@ class Deployment:
     environment: Mapping[str, str] = field(repr=False)
     organization: OrganizationForTests
 
-    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
+    def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
         """Send one request on a connection of its own, which any of the workers may take."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         with closing(http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)) as connection:
@@ -87,7 +89,7 @@ class Deployment:
 
     def read(self, session: str) -> Answer:
         """Read the thread as the widget does."""
-        return self.ask("GET", "/v1/messages", **bearer(session))
+        return self.ask("GET", "/v1/messages", b"", **bearer(session))
 
     def fill_in(self, path: str, fields: Mapping[str, str], cookie: str) -> Answer:
         """Send a form as a browser with this cookie does."""
@@ -126,5 +128,8 @@ class Deployment:
         return done.stdout + done.stderr
 
     def reveal(self) -> OrganizationForTests:
-        """Return the organization with the secret that is current now, as the command line reveals it."""
-        return OrganizationForTests(ORGANIZATION, self.command("secret", "reveal", ORGANIZATION).strip())
+        """Return the organization with the secret that is current now."""
+        secret = self.change(
+            lambda session, settings, now: use_cases.reveal_current_secret(session, settings, ACTOR, ORGANIZATION, now)
+        )
+        return OrganizationForTests(ORGANIZATION, secret)

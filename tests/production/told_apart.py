@@ -26,6 +26,7 @@ def create_app() -> Application:
 
 
 def create_talkative_app() -> Application:
-    """Return the same with every logger of every library at its most talkative."""
+    """Return the same with every logger at its most talkative; the database's then shows statements and rows."""
     logging.basicConfig(level=logging.DEBUG)
+    logging.getLogger("sqlalchemy").setLevel(logging.DEBUG)  # it has a level of its own
     return create_app()
