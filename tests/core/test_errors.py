@@ -53,7 +53,7 @@ def test_a_refusal_carries_the_reason_as_its_code(reason: Reason) -> None:
         (errors.UnknownOrganization(), "There is no organization with this id."),
         (errors.NotFound("conversation"), "There is no such conversation."),
         (errors.OriginNotAllowed(), "This page's origin is not on the organization's list"),
-        (errors.SecretUnavailable("sec_1"), "The stored signing secret sec_1 cannot be opened"),
+        (errors.SecretUnavailable("sec_1"), "The stored signing secret sec_1 does not open"),
         (errors.MissingClaim("exp"), "The claim exp is missing."),
     ],
 )

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kaltalk_iv.core.errors import Unreadable
-from kaltalk_iv.core.origins import is_allowed, parse_origin
+from kaltalk_iv.core.origins import is_allowed, parse_origin, suggest_origin
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,19 @@ def test_an_empty_list_allows_any_origin_and_a_call_without_one_is_no_pages() ->
     assert is_allowed("https://anywhere.example", [])
     assert is_allowed(None, ["https://example.com"])
     assert is_allowed(None, [])
+
+
+@pytest.mark.parametrize(
+    ("entry", "meant"),
+    [
+        ("https://shop.example.com/checkout?step=1", "https://shop.example.com"),
+        ("shop.example.com", "https://shop.example.com"),
+        ("HTTP://Shop.Example.com:8080/", "http://shop.example.com:8080"),
+        ("*.example.com", "https://example.com"),
+        ("", None),
+        ("://", None),
+        ("https://a..b", None),
+    ],
+)
+def test_a_refused_entry_is_answered_with_what_it_seems_to_mean(entry: str, meant: str | None) -> None:
+    assert suggest_origin(entry) == meant
