@@ -15,7 +15,15 @@ from tests.support.servers import Server
 
 COMMANDS = {
     "flask run": ["flask", "--app", "kaltalk_iv.server", "run", "--port", "{port}"],
-    "gunicorn": ["gunicorn", "--bind", "127.0.0.1:{port}", "--threads", "4", "kaltalk_iv.server:create_app()"],
+    "gunicorn": [
+        "gunicorn",
+        "--no-control-socket",
+        "--bind",
+        "127.0.0.1:{port}",
+        "--threads",
+        "4",
+        "kaltalk_iv.server:create_app()",
+    ],
 }
 IDENTIFY = "/v1/organizations/org_test/identify"
 MESSAGES = "/v1/messages"

@@ -29,7 +29,7 @@ def shop(
 ) -> Iterator[str]:
     """The address of a shop as it would be deployed, whose KalTalk cannot be reached."""
     folder = tmp_path_factory.mktemp("shop")
-    command = [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--threads", "8"]
+    command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--bind", "127.0.0.1:{port}", "--threads", "8"]
     with sqlite_databases.fresh(prepare_database, folder) as url:
         env = {**SETTINGS, "HOST_DATABASE_URL": url, "KALTALK_ORIGIN": f"http://127.0.0.1:{free_port()}"}
         with Server([*command, "host_demo:create_app()"], env=env, log=folder / "log") as server:
