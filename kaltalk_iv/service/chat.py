@@ -132,7 +132,7 @@ def speak(session: Session, thread: ConversationRecord, speaker: WidgetSession, 
             text=before.state,
             now=now,
         )
-    conversations.change_speaker(session, thread, speaker, verdict, now)
+    conversations.change_speaker(session, thread.id, speaker, verdict, now, is_change=before != verdict)
 
 
 def read_thread(session: Session, visitor: Visitor, after: str) -> Thread:

@@ -125,7 +125,8 @@ class Coverage:
 
 def write(session: Session, rows: Iterable[CountRow], now: float) -> None:
     """Add counted ``rows`` to the database, save those of organizations that are gone."""
-    there = {organization.id for organization in organizations.list_organizations(session)}
+    rows = list(rows)
+    there = organizations.known_ids(session, {row.organization_id for row in rows})
     counts.add_counts(session, (row for row in rows if row.organization_id in there), now)
 
 

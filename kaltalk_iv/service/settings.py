@@ -157,14 +157,19 @@ def _lock(session: Session, organization_id: str) -> None:
 
 def current_id(secrets: list[SecretRecord]) -> str:
     """Return the id of the current one of ``secrets``, or an empty text when there is none."""
-    return next((secret.id for secret in secrets if secret.expires_at is None and secret.revoked_at is None), "")
+    current = _find_current(secrets)
+    return "" if current is None else current.id
 
 
 def _current(secrets: list[SecretRecord]) -> SecretRecord:
-    for secret in secrets:
-        if secret.expires_at is None and secret.revoked_at is None:
-            return secret
-    raise Conflict("There is no current signing secret. Replace the secrets to make one.")
+    current = _find_current(secrets)
+    if current is None:
+        raise Conflict("There is no current signing secret. Replace the secrets to make one.")
+    return current
+
+
+def _find_current(secrets: list[SecretRecord]) -> SecretRecord | None:
+    return next((secret for secret in secrets if secret.expires_at is None and secret.revoked_at is None), None)
 
 
 def _add_secret(session: Session, settings: Settings, organization_id: str, now: float) -> SecretRecord:

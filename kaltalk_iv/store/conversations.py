@@ -132,17 +132,20 @@ def _open_to(visitor: WidgetSession) -> sa.ColumnElement[bool]:
 
 
 def change_speaker(
-    session: Session, conversation: ConversationRecord, visitor: WidgetSession, verdict: Verdict, now: float
+    session: Session, conversation_id: str, visitor: WidgetSession, verdict: Verdict, now: float, *, is_change: bool
 ) -> None:
-    """Note that ``visitor`` speaks now: the conversation's state, claims and customer follow."""
+    """Note that ``visitor`` speaks now: the conversation's state, claims and customer follow.
+
+    ``is_change`` says whether ``verdict`` is another than what the conversation was worth before; it dates the state.
+    """
     values = _speaker(visitor, verdict, now)
-    if conversation.verdict == verdict:
+    if not is_change:
         del values["state_since"]
     if verdict.state is State.VERIFIED:
         values["first_proven_at"] = sa.func.coalesce(Conversation.first_proven_at, now)
     session.execute(
         sa.update(Conversation)
-        .where(Conversation.organization_id == visitor.organization_id, Conversation.id == conversation.id)
+        .where(Conversation.organization_id == visitor.organization_id, Conversation.id == conversation_id)
         .values(**values)
         .execution_options(synchronize_session=False)
     )

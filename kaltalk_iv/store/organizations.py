@@ -1,7 +1,7 @@
 """Organizations, and what an identify and a widget session need to know of one, each in one statement."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,6 +157,11 @@ def lock_organization(session: Session, organization_id: str) -> bool:
 def list_organizations(session: Session) -> list[OrganizationRecord]:
     """Return every organization, by id."""
     return [_organization(row) for row in session.execute(sa.select(*_ORGANIZATION).order_by(Organization.id))]
+
+
+def known_ids(session: Session, ids: Collection[str]) -> set[str]:
+    """Return those of ``ids`` that organizations have."""
+    return set(session.execute(sa.select(Organization.id).where(Organization.id.in_(ids))).scalars())
 
 
 def add_organization(session: Session, organization: OrganizationRecord, now: float) -> None:

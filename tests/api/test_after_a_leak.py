@@ -79,6 +79,7 @@ def test_a_forged_line_stays_forged_when_the_real_customer_speaks_again(
     assert [line.author for line in seen.lines] == ["visitor", "event", "visitor"]
     assert seen.lines[0].secret_id in seen.revoked_secrets
     assert seen.lines[2].secret_id not in seen.revoked_secrets
+    assert seen.entry.conversation.state_since == clock.now, "not since the forgery"
     assert texts(client, ada) == ["Hello, it is me"]
     assert texts(client, mallory) == []
 
