@@ -25,6 +25,8 @@ from werkzeug.serving import make_server
 
 import host_demo
 import kaltalk_iv
+from demo_lab import LabSide
+from host_demo import lab
 from kaltalk_iv import Role, migrations
 from kaltalk_iv.core.errors import Conflict, KalTalkError, SecretUnavailable
 from kaltalk_iv.core.policy import Mode, Plan
@@ -95,6 +97,14 @@ def make_demo(environ: Mapping[str, str]) -> Demo:
     )
     with host.app_context():
         host_demo.seed(host_demo.DemoAccount(username, password, name, email) for username, name, email in CUSTOMERS)
+
+    def deploy(secret: str) -> None:
+        """Let the host sign with a new secret, unless the environment says what it signs with."""
+        if not environ.get("KALTALK_IV_SECRET"):
+            host.config["KALTALK_IV_SECRET"] = secret
+
+    if (host.config["KALTALK_ORGANIZATION_ID"], host.config["KALTALK_ORIGIN"]) == (ORGANIZATION_ID, MOUNT):
+        lab.open_lab(host, LabSide(kaltalk, ORGANIZATION_ID, deploy), KalTalkError)  # else it would show another KalTalk
     return Demo(host, kaltalk, password)
 
 
@@ -176,6 +186,7 @@ def _welcome(address: str, password: str) -> str:
 
     1. The shop      {address}/                sign in as ada or bob, open the chat, write a message
     2. The inbox     {address}{MOUNT}/inbox   log in as grace (admin) or alan (agent), see the shield
+    3. The lab       {address}/lab             as ada or bob: break a token in twelve ways and see what happens
 
   Use two browsers, or a private window, to be customer and agent at once. Stop with Ctrl+C.
 """

@@ -2,15 +2,21 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .core.tokens import MAX_LIFETIME_SECONDS
+from .limiter import Rates, read_rates
 from .vault import Vault
 
 SESSION_LIFETIME_SECONDS = 12 * 60 * 60
 MIN_SECRET_KEY_BYTES = 16  # a shorter one, "dev" above all, is guessed offline from any widget session
+
+# What stands in examples until somebody replaces it, and what a key on the keyboard looks like.
+_PLACEHOLDER = re.compile(rb"change.?(me|this)|replace.?(me|this)|your.?(own.?)?(secret|key)|insecure|example", re.IGNORECASE)
+_FEWEST_DIFFERENT_BYTES = 6
 
 _MAKE_A_SECRET_KEY = "python -c 'import secrets; print(secrets.token_urlsafe(32))'"  # noqa: S105 - a command
 _MAKE_A_KEY = "python -c 'import kaltalk_iv; print(kaltalk_iv.generate_encryption_key())'"
@@ -24,6 +30,7 @@ class Settings:
     session_keys: tuple[bytes, ...] = field(repr=False)
     session_lifetime: float
     max_token_lifetime: float
+    rates: Rates = field(default_factory=dict)
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
@@ -47,23 +54,36 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         vault = Vault(keys)
     except ValueError as error:
         raise RuntimeError(f"KALTALK_IV_ENCRYPTION_KEYS: {error}. Make a key with: {_MAKE_A_KEY}") from None
+    session_keys = tuple(_session_key(secret_key) for secret_key in secret_keys)
+    if not {_bytes(key) for key in keys}.isdisjoint(map(_bytes, secret_keys)):
+        raise RuntimeError(
+            "SECRET_KEY and KALTALK_IV_ENCRYPTION_KEYS must differ: whoever learns the one must not hold the other. "
+            f"Make a key with: {_MAKE_A_KEY}"
+        )
     return Settings(
         vault=vault,
-        session_keys=tuple(_session_key(secret_key) for secret_key in secret_keys),
+        session_keys=session_keys,
         session_lifetime=_seconds(config, "KALTALK_IV_SESSION_LIFETIME", SESSION_LIFETIME_SECONDS),
         max_token_lifetime=_seconds(config, "KALTALK_IV_MAX_TOKEN_LIFETIME", MAX_LIFETIME_SECONDS),
+        rates=read_rates(config),
     )
 
 
 def _session_key(secret_key: object) -> bytes:
     """Return a key of its own for widget sessions, so that no other signature made with SECRET_KEY passes for one."""
-    raw = secret_key.encode() if isinstance(secret_key, str) else secret_key
+    raw = _bytes(secret_key)
     if not isinstance(raw, bytes) or len(raw) < MIN_SECRET_KEY_BYTES:
         raise RuntimeError(
             "SECRET_KEY and each of SECRET_KEY_FALLBACKS must be text or bytes of at least "
             f"{MIN_SECRET_KEY_BYTES} bytes. Make one with: {_MAKE_A_SECRET_KEY}"
         )
+    if len(set(raw)) < _FEWEST_DIFFERENT_BYTES or _PLACEHOLDER.search(raw):
+        raise RuntimeError(f"SECRET_KEY is a placeholder that anybody can guess. Make one with: {_MAKE_A_SECRET_KEY}")
     return hmac.digest(raw, b"kaltalk-iv widget session", hashlib.sha256)
+
+
+def _bytes(key: object) -> object:
+    return key.encode() if isinstance(key, str) else key
 
 
 def _seconds(config: Mapping[str, Any], name: str, default: float) -> float:

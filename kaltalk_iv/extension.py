@@ -9,6 +9,7 @@ from .api import create_api
 from .cli import commands
 from .config import read_settings
 from .dashboard import create_dashboard
+from .limiter import Limiter, read_store
 from .state import Confirm, Database, Guard, State, install
 
 
@@ -41,7 +42,9 @@ class KalTalkIV:
 
     def init_app(self, app: Flask) -> None:
         """Set up ``app``. Raises RuntimeError with the mend when its configuration lacks something."""
-        install(app, State(read_settings(app.config), self._db, self._guard, self._clock, self._confirm))
+        settings, store = read_settings(app.config), read_store(app.config)
+        limiter = Limiter(settings.rates, key=settings.session_keys[0], clock=self._clock, store=store)
+        install(app, State(settings, self._db, self._guard, self._clock, self._confirm, limiter=limiter))
         api = create_api()
         csrf = app.extensions.get("csrf")
         if csrf is not None:

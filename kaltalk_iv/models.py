@@ -5,6 +5,7 @@ so that PostgreSQL can partition it and Citus can distribute it as it stands.
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Double,
     ForeignKeyConstraint,
     Index,
@@ -22,6 +23,10 @@ _NAMES = {
     "fk": "fk_%(table_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+# What is searched by its beginning: ordered by code point, as SQLite does anyway, so that a beginning is a range.
+BY_CODE_POINT = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 class Base(DeclarativeBase):
@@ -82,6 +87,7 @@ class Customer(Base):
         _belongs_to_organization(),
         UniqueConstraint("organization_id", "external_id", name="uq_kaltalk_iv_customers_external_id"),
         Index("ix_kaltalk_iv_customers_email", "organization_id", "email_key", "last_seen_at"),
+        Index("ix_kaltalk_iv_customers_name", "organization_id", "name_key"),
         # Records without an id are told apart by e-mail: two first claims at once make one row.
         Index(
             "uq_kaltalk_iv_customers_email_only",
@@ -95,17 +101,19 @@ class Customer(Base):
 
     organization_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    external_id: Mapped[str | None]
+    external_id: Mapped[str | None] = mapped_column(BY_CODE_POINT)
     external_id_proven: Mapped[bool]
     email: Mapped[str | None]
-    email_key: Mapped[str | None]
+    email_key: Mapped[str | None] = mapped_column(BY_CODE_POINT)
     email_proven: Mapped[bool]
     name: Mapped[str | None]
+    name_key: Mapped[str | None] = mapped_column(BY_CODE_POINT)
     name_proven: Mapped[bool]
     verified: Mapped[bool]
     verified_secret_id: Mapped[str | None] = mapped_column(String(64))
     first_verified_at: Mapped[float | None]
     last_verified_at: Mapped[float | None]
+    proven_iat: Mapped[float | None]  # of the token that the proven values come from
     downgraded_at: Mapped[float | None]
     downgraded_reason: Mapped[str | None] = mapped_column(String(32))
     created_at: Mapped[float]
@@ -128,13 +136,32 @@ class CustomerProof(Base):
 
 
 class Conversation(Base):
-    """A thread. Its state is that of the session that spoke last; ``claimed_*`` is what that session said of itself."""
+    """A thread. Its state is that of the session that spoke last; ``claimed_*`` is what that session said of itself.
+
+    ``standing`` is what its shield hangs on: the id of the secret that proved it, or else its state. The list of an
+    identity state is a few ranges of the index on it, also when a secret was revoked since.
+    """
 
     __tablename__ = PREFIX + "conversations"
     __table_args__ = (
         _belongs_to_organization(),
         ForeignKeyConstraint(["organization_id", "customer_id"], [Customer.organization_id, Customer.id]),
-        Index("ix_kaltalk_iv_conversations_newest", "organization_id", "last_message_at", "id"),
+        CheckConstraint(
+            "standing = CASE WHEN state = 'verified' THEN secret_id ELSE state END",
+            name="ck_kaltalk_iv_conversations_standing",
+        ),
+        Index("ix_kaltalk_iv_conversations_status", "organization_id", "status", "last_message_at", "id"),
+        Index("ix_kaltalk_iv_conversations_standing", "organization_id", "status", "standing", "last_message_at", "id"),
+        # Few are unread at a time, so they are counted without a look at the others.
+        Index(
+            "ix_kaltalk_iv_conversations_unread",
+            "organization_id",
+            sqlite_where=text("unread_count > 0 AND status = 'open'"),
+            postgresql_where=text("unread_count > 0 AND status = 'open'"),
+        ),
+        Index("ix_kaltalk_iv_conversations_claimed_id", "organization_id", "claimed_external_id"),
+        Index("ix_kaltalk_iv_conversations_claimed_email", "organization_id", "claimed_email_key"),
+        Index("ix_kaltalk_iv_conversations_claimed_name", "organization_id", "claimed_name_key"),
         Index("ix_kaltalk_iv_conversations_customer", "organization_id", "customer_id", "last_message_at"),
         Index("ix_kaltalk_iv_conversations_session", "organization_id", "session_id"),
     )
@@ -143,15 +170,19 @@ class Conversation(Base):
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     customer_id: Mapped[str | None] = mapped_column(String(64))
     session_id: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str | None] = mapped_column(String(32))
     secret_id: Mapped[str | None] = mapped_column(String(64))
+    standing: Mapped[str] = mapped_column(String(64))
     state_since: Mapped[float]
     proven_until: Mapped[float | None]
     first_proven_at: Mapped[float | None]
-    claimed_external_id: Mapped[str | None]
+    claimed_external_id: Mapped[str | None] = mapped_column(BY_CODE_POINT)
     claimed_email: Mapped[str | None]
+    claimed_email_key: Mapped[str | None] = mapped_column(BY_CODE_POINT)
     claimed_name: Mapped[str | None]
+    claimed_name_key: Mapped[str | None] = mapped_column(BY_CODE_POINT)
     message_count: Mapped[int]
     unread_count: Mapped[int]
     last_message_at: Mapped[float]
@@ -176,6 +207,15 @@ class Message(Base):
             "organization_id", "session_id", "client_message_id", name="uq_kaltalk_iv_messages_client_message_id"
         ),
         Index("ix_kaltalk_iv_messages_session", "organization_id", "session_id", "created_at"),
+        # The few lines that say how a thread changed, found without a walk through all of it.
+        Index(
+            "ix_kaltalk_iv_messages_events",
+            "organization_id",
+            "conversation_id",
+            "position",
+            sqlite_where=text("author = 'event'"),
+            postgresql_where=text("author = 'event'"),
+        ),
     )
 
     organization_id: Mapped[str] = mapped_column(String(64), primary_key=True)

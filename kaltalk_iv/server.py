@@ -1,6 +1,7 @@
 """KalTalk on its own: an application with its own database and its own login. ``flask --app kaltalk_iv.server run``."""
 
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,13 +12,15 @@ from flask_sqlalchemy import SQLAlchemy
 
 from .dashboard.login import create_login, session_confirm, session_guard
 from .extension import KalTalkIV
-from .store.database import normalise_url, prepare_engine
+from .store.database import CONNECTIONS, TIMEOUT_SECONDS, engine_options, normalise_url, prepare_engine
 
 _MAKE_A_SECRET_KEY = "python -c 'import secrets; print(secrets.token_urlsafe(32))'"  # noqa: S105 - a command
 _FROM_ENVIRONMENT = {
     "SQLALCHEMY_DATABASE_URI": "KALTALK_DATABASE_URL",
     "SECRET_KEY": "KALTALK_SECRET_KEY",
     "KALTALK_IV_ENCRYPTION_KEYS": "KALTALK_IV_ENCRYPTION_KEYS",
+    "KALTALK_DATABASE_TIMEOUT": "KALTALK_DATABASE_TIMEOUT",
+    "KALTALK_DATABASE_CONNECTIONS": "KALTALK_DATABASE_CONNECTIONS",
 }
 
 
@@ -51,12 +54,22 @@ def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], f
         raise RuntimeError(f"KALTALK_SECRET_KEY is not set. Make one with: {_MAKE_A_SECRET_KEY}")
     if not app.config.get("SQLALCHEMY_DATABASE_URI"):
         raise RuntimeError("KALTALK_DATABASE_URL is not set. Try sqlite:///kaltalk.sqlite3 or a postgresql:// address.")
-    # Else an error in the database puts what was to be stored into the log.
-    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", {"hide_parameters": True, "pool_pre_ping": True})
-    app.config["SQLALCHEMY_DATABASE_URI"] = normalise_url(app.config["SQLALCHEMY_DATABASE_URI"])
+    url = app.config["SQLALCHEMY_DATABASE_URI"] = normalise_url(app.config["SQLALCHEMY_DATABASE_URI"])
+    timeout = _whole_number(app.config, "KALTALK_DATABASE_TIMEOUT", TIMEOUT_SECONDS, (1, 60))
+    connections = _whole_number(app.config, "KALTALK_DATABASE_CONNECTIONS", CONNECTIONS, (1, 1000))
+    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(url, timeout, connections))
     db = SQLAlchemy(app)
     with app.app_context():
         prepare_engine(db.engine)
     KalTalkIV(app, db=db, guard=session_guard, confirm=session_confirm, url_prefix="", clock=clock)
     app.register_blueprint(create_login())
     return app
+
+
+def _whole_number(config: Mapping[str, Any], name: str, default: int, bounds: tuple[int, int]) -> int:
+    """Return a setting that is a whole number, or text that says one. Raises RuntimeError with the mend."""
+    given = str(config.get(name, default)).strip()
+    lowest, highest = bounds
+    if not re.fullmatch(r"[0-9]{1,4}", given) or not lowest <= int(given) <= highest:
+        raise RuntimeError(f"{name} must be a whole number from {lowest} to {highest}.")
+    return int(given)

@@ -12,12 +12,20 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from .config import Settings
-from .core.coverage import Sighting
-from .service import coverage
+from .core.coverage import Outcome, Sighting
+from .core.errors import SecretUnavailable
+from .limiter import Limiter
+from .observing import signals
+from .observing.alarms import Alarms
+from .observing.metrics import Metrics
+from .service import coverage, events
 from .service.coverage import Tally
+from .service.events import Event
 
 _NAME = "kaltalk_iv"
 _log = logging.getLogger(__name__)
+_alarms = logging.getLogger("kaltalk_iv")
+_failures = logging.getLogger("kaltalk_iv.identify")
 _ATTEMPTS = 4
 
 T = TypeVar("T")
@@ -64,6 +72,9 @@ class State:
     clock: Callable[[], float]
     confirm: Confirm | None = None
     tally: Tally = field(default_factory=Tally)
+    metrics: Metrics = field(default_factory=Metrics)
+    alarms: Alarms = field(default_factory=Alarms)
+    limiter: Limiter = field(default_factory=Limiter)
 
     @property
     def session(self) -> Session:
@@ -74,8 +85,10 @@ class State:
         """Run ``use_case`` with the session and the time, commit, and return what it returned.
 
         A lost race that the database reports as a broken constraint is run again: it then finds the winner's row.
+        What the use case noted as an event is told once it is committed, and never when it is not.
         """
         for attempt in range(_ATTEMPTS):
+            events.take(self.session)  # of an attempt that was rolled back
             try:
                 result = use_case(self.session, self.clock())
                 self.session.commit()
@@ -83,16 +96,43 @@ class State:
                 self.session.rollback()
                 if attempt == _ATTEMPTS - 1:
                     raise
+                self.metrics.database_retry()
             except BaseException:
                 self.session.rollback()
                 raise
             else:
+                for event in events.take(self.session):
+                    self.tell(event)
                 return result
         raise AssertionError("unreachable")
 
+    def tell(self, event: Event) -> None:
+        """Send the signal of what has happened, outside of any transaction of ours."""
+        self.metrics.event(event)
+        if not signals.send(_this_app(), event):
+            self.metrics.receiver_failed()
+            self.session.rollback()  # what the receiver left half done must not become ours
+
     def count(self, sighting: Sighting) -> None:
-        """Count an identify, in memory alone."""
-        self.tally.add(sighting, self.clock())
+        """Count an identify, in memory alone. The first failure of a kind in a minute is a line in the log."""
+        now = self.clock()
+        self.tally.add(sighting, now)
+        self.metrics.identify(sighting)
+        if sighting.outcome is Outcome.FAILED:
+            message = f"An identify of {sighting.organization_id} failed: {sighting.reason}."
+            self.alarms.say(_failures, logging.WARNING, f"identify {sighting.reason}", now, message)
+
+    def secret_unavailable(self, error: SecretUnavailable) -> None:
+        """Raise the alarm: a stored signing secret does not open, and who signs with it gets a 503."""
+        self.metrics.secret_unavailable()
+        message = f"{error.detail} Run the command keys doctor."
+        self.alarms.say(_alarms, logging.CRITICAL, "secret_unavailable", self.clock(), message)
+
+    def database_failed(self, error: Exception) -> None:
+        """Raise the alarm: the database did not answer. What it said may hold values, so only its class is logged."""
+        self.metrics.database_error(error)
+        kind = type(error).__name__
+        self.alarms.say(_alarms, logging.ERROR, kind, self.clock(), f"The database did not answer: {kind}")
 
     def write_counts(self) -> None:
         """Write what was counted here. What cannot be written now waits for the next time."""
@@ -103,18 +143,26 @@ class State:
             self.commit(lambda session, now: coverage.write(session, rows, now))
         except SQLAlchemyError as error:
             self.tally.put_back(rows, self.clock())
+            self.metrics.counts_written(postponed=True)
             _log.warning("The counts of identifies are not written yet: %s", type(error).__name__)
+        else:
+            self.metrics.counts_written(postponed=False)
 
     def write_counts_after(self, response: Response) -> None:
         """Have the counts written, when it is time, once ``response`` is on its way: no visitor waits for them."""
         if not self.tally.is_due(self.clock()):
             return
-        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - Flask's own way
+        app = _this_app()
 
         @response.call_on_close
         def write() -> None:
             with app.app_context():
                 self.write_counts()
+
+
+def _this_app() -> Flask:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - Flask's own way
+    return app
 
 
 def install(app: Flask, state: State) -> None:

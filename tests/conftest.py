@@ -33,6 +33,16 @@ def pytest_configure() -> None:
             del os.environ[name]
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures that tests have recorded with `record_property("figure", "a sentence")`."""
+    passed = terminalreporter.stats.get("passed", [])
+    figures = [text for report in passed for name, text in report.user_properties if name == "figure"]
+    if figures:
+        terminalreporter.section("figures")
+        for sentence in figures:
+            terminalreporter.line(str(sentence))
+
+
 def _end_the_run(number: int, frame: FrameType | None) -> NoReturn:
     """Take a time limit's SIGTERM for Ctrl-C: fixtures end the servers, which Python would leave behind.
 

@@ -1,6 +1,5 @@
 """Errors as ``application/problem+json`` (RFC 9457) with a stable ``code``. Only here do causes get a status."""
 
-import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +14,7 @@ from ..core.errors import (
     KalTalkError,
     NotFound,
     OriginNotAllowed,
+    RateLimited,
     SecretUnavailable,
     SessionEnded,
     SessionExpired,
@@ -35,15 +35,15 @@ _STATUS: dict[type[KalTalkError], int] = {
     UnknownOrganization: 404,
     NotFound: 404,
     Conflict: 409,
+    RateLimited: 429,
     SecretUnavailable: 503,
 }
 _HTTP_CODES = {400: "unreadable", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
 
-_log = logging.getLogger("kaltalk_iv")
-
 
 def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
     """Return the answer for an error. ``detail`` is a sentence for the developer."""
+    current_state().metrics.problem(code)
     title = HTTPStatus(status).phrase
     body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
     return Response(json.dumps(body), status, headers, mimetype="application/problem+json")
@@ -64,8 +64,10 @@ def _answer_ours(error: KalTalkError) -> Response:
     detail = error.detail
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="kaltalk"'
+    if isinstance(error, RateLimited):
+        headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, SecretUnavailable):
-        _log.critical("%s Run the command keys doctor.", error.detail)
+        current_state().secret_unavailable(error)
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         detail = "The signing secret of this organization cannot be read right now."
     return problem(status, error.code, detail, headers)
@@ -78,6 +80,6 @@ def _answer_http(error: HTTPException) -> Response:
 
 
 def _answer_database(error: Exception) -> Response:
-    _log.error("The database did not answer: %s", type(error).__name__)
+    current_state().database_failed(error)
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return problem(503, "unavailable", "KalTalk cannot reach its database right now. Try again soon.", headers)

@@ -1,12 +1,14 @@
-"""The five routes of the widget's API. Each reads, calls one use case, answers."""
+"""The routes of the widget's API. Each reads, calls one use case, answers. ``openapi.json`` describes them."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request, send_from_directory
+from flask import Blueprint, Response, jsonify, request, send_from_directory, url_for
 from werkzeug.exceptions import MethodNotAllowed
 
 from ..core.coverage import sighting_of
@@ -26,6 +28,8 @@ from .problems import add_error_handlers
 IDENTIFY_BYTES = 16 * 1024
 MESSAGE_BYTES = 32 * 1024
 
+_DESCRIPTION_RULE = "/v1/openapi.json"
+_PUBLIC = frozenset({"kaltalk_iv_api.widget", "kaltalk_iv_api.description"})
 _STATIC = Path(__file__).parent.parent / "static"
 # Every method is routed, so that a wrong one gets a problem of ours and not the application's page.
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -42,6 +46,7 @@ def create_api() -> Blueprint:
     for rule, view in routes.items():
         api.add_url_rule(rule, view_func=view, methods=_METHODS, provide_automatic_options=False)
     api.add_url_rule("/widget/kaltalk.js", view_func=widget, methods=("GET",))
+    api.add_url_rule(_DESCRIPTION_RULE, view_func=description, methods=("GET",))
     add_error_handlers(api)
     api.after_request(_finish)
     return api
@@ -85,6 +90,18 @@ def session() -> Response:
 def widget() -> Response:
     """GET: the widget's script, revalidated each time, so that a mend reaches every page at its next load."""
     return send_from_directory(_STATIC, "kaltalk.js", mimetype="text/javascript", max_age=0, conditional=True)
+
+
+def description() -> Response:
+    """GET: these routes as an OpenAPI document that names the address they are mounted at."""
+    mount = url_for("kaltalk_iv_api.description").removesuffix(_DESCRIPTION_RULE)
+    return jsonify(_description() | {"servers": [{"url": mount or "/"}]})
+
+
+@cache
+def _description() -> dict[str, Any]:
+    described: dict[str, Any] = json.loads((Path(__file__).parent / "openapi.json").read_text(encoding="utf-8"))
+    return described
 
 
 def _identify_preflight(organization_id: str) -> Response:
@@ -135,10 +152,10 @@ def _finish(response: Response) -> Response:
     current_state().write_counts_after(response)
     drain()
     response.headers["X-Content-Type-Options"] = "nosniff"
-    if request.endpoint != "kaltalk_iv_api.widget":
+    if request.endpoint not in _PUBLIC:
         response.headers["Cache-Control"] = "no-store"
         return cors.allow_page(response)
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # it is made for other origins' pages
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # made for other origins' pages
     response.headers["Access-Control-Allow-Origin"] = "*"  # a public file; lets pages use integrity and crossorigin
     return response
 

@@ -10,6 +10,7 @@ from flask.cli import with_appcontext
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from .. import migrations
+from ..migrations.partitions import MAX_PARTITIONS
 from ..state import current_state
 from .edge import as_json_option, show
 
@@ -20,13 +21,18 @@ def db() -> None:
 
 
 @db.command("upgrade")
+@click.option(
+    "--partitions",
+    type=click.IntRange(2, MAX_PARTITIONS),
+    help="Make new tables in N hash partitions by organization. For the first upgrade of a PostgreSQL database.",
+)
 @as_json_option
 @with_appcontext
-def upgrade(as_json: bool) -> None:
+def upgrade(partitions: int | None, as_json: bool) -> None:
     """Bring the tables up to date. Safe to run again, and by two machines at once."""
     with _one_sentence():
         engine = _engine()
-        migrations.upgrade(engine)
+        migrations.upgrade(engine, partitions=partitions)
         revision = migrations.current_revision(engine)
     show({"revision": revision}, [f"The tables are at revision {revision}."], as_json=as_json)
 

@@ -175,6 +175,16 @@ class Conflict(KalTalkError):
     code = "conflict"
 
 
+class RateLimited(KalTalkError):
+    """Too many of these in a short time. ``retry_after`` is in whole seconds."""
+
+    code = "rate_limited"
+
+    def __init__(self, *, retry_after: int) -> None:
+        super().__init__(f"Too many requests. Try again in {retry_after} s.")
+        self.retry_after = retry_after
+
+
 class SecretUnavailable(KalTalkError):
     """A stored signing secret cannot be opened with the encryption keys at hand."""
 

@@ -40,12 +40,16 @@ _REFUSED_HEADERS = ("crit", "b64", "zip", "enc")
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a token that verified proves, by which secret, and until when (Unix seconds)."""
+    """What a token that verified proves, by which secret, and until when. Times are Unix seconds.
+
+    ``issued_at`` is None where the token does not say when it was signed.
+    """
 
     claims: Claims
     secret_id: str
     expires_at: float
     notices: tuple[Notice, ...] = ()
+    issued_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class _Reading:
     secret_id: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
     expires_at: float = 0.0
+    issued_at: float | None = None
     external_id: str = ""
     email: str | None = None
     name: str | None = None
@@ -229,6 +234,8 @@ def _check_start(reading: _Reading) -> str:
             is_near = starts_at < reading.now + reading.max_lifetime
             seconds_ahead = float(starts_at - reading.now) if is_near else reading.max_lifetime
             raise NotYetValid(f"{claim} lies in the future: check your server's clock.", seconds_ahead=seconds_ahead)
+        if claim == "iat" and starts_at is not None and starts_at >= 0:
+            reading.issued_at = float(starts_at)
     return "iat and nbf, where given, are not in the future."
 
 
@@ -244,7 +251,7 @@ def _check_profile(reading: _Reading) -> str:
 
 def _proof(reading: _Reading) -> Proof:
     claims = Claims(reading.external_id, reading.email, reading.name)
-    return Proof(claims, reading.secret_id, reading.expires_at, reading.notices)
+    return Proof(claims, reading.secret_id, reading.expires_at, reading.notices, reading.issued_at)
 
 
 _CHECKS: tuple[tuple[str, Callable[[_Reading], str]], ...] = (

@@ -1,6 +1,5 @@
 """Errors as whole pages. The handlers sit on our blueprints: the application's own pages keep theirs."""
 
-import logging
 from http import HTTPStatus
 
 from flask import Blueprint, Response, make_response, render_template
@@ -13,8 +12,6 @@ from ..state import current_state
 from .protection import FORGED
 
 RETRY_AFTER_SECONDS = 5
-
-_log = logging.getLogger("kaltalk_iv")
 
 _PAGES = {
     400: ("This could not be done", "Go back, reload the page and try again. What you typed is still there."),
@@ -43,7 +40,7 @@ def error_page(status: int, cause: str = "") -> Response:
 
 def _answer_ours(error: KalTalkError) -> Response:
     if isinstance(error, SecretUnavailable):
-        _log.critical("%s Run the command keys doctor.", error.detail)
+        current_state().secret_unavailable(error)
         return error_page(
             HTTPStatus.SERVICE_UNAVAILABLE, "A signing secret cannot be opened. Tell whoever runs KalTalk."
         )
@@ -63,7 +60,7 @@ def _answer_http(error: HTTPException) -> Response:
 
 
 def _answer_database(error: Exception) -> Response:
-    _log.error("The database did not answer: %s", type(error).__name__)
+    current_state().database_failed(error)
     current_state().session.rollback()
     answer = error_page(HTTPStatus.SERVICE_UNAVAILABLE)
     answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)

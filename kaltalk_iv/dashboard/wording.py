@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from ..core.errors import Reason
 from ..core.policy import Mode, State
-from ..service.inbox import Entry, OpenConversation
+from ..service.conversation import OpenConversation
+from ..service.inbox import Entry
 from ..store.messages import MessageRecord
 
 

@@ -7,13 +7,21 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
+from .partitions import ask_for_partitions
+
 VERSION_TABLE = "kaltalk_iv_alembic_version"
 
 
-def upgrade(engine: sa.Engine, revision: str = "head") -> None:
-    """Bring our tables up to ``revision``. What they hold stays; the application's own tables are not looked at."""
+def upgrade(engine: sa.Engine, revision: str = "head", *, partitions: int | None = None) -> None:
+    """Bring our tables up to ``revision``. What they hold stays; the application's own tables are not looked at.
+
+    ``partitions`` makes new tables in that many parts by organization, on PostgreSQL. Raises CommandError when tables
+    that are there were made otherwise.
+    """
     with engine.begin() as connection:
-        command.upgrade(_config(connection), revision)
+        config = _config(connection)
+        ask_for_partitions(config.attributes, partitions)
+        command.upgrade(config, revision)
 
 
 def downgrade(engine: sa.Engine, revision: str) -> None:

@@ -11,6 +11,8 @@ from ..core.policy import Decision
 from ..core.tokens import Proof
 from ..store import customers
 from ..store.customers import CustomerRecord
+from . import events
+from .events import IdentityDowngraded
 
 SEEN_EVERY_SECONDS = 15 * 60  # a known customer with unchanged claims costs no write more often than this
 _ATTEMPTS = 5  # each lost race leaves a row that the next attempt finds
@@ -55,12 +57,13 @@ def _bind_proven(
 
 def _is_current(customer: CustomerRecord, proof: Proof, now: float) -> bool:
     claims = proof.claims
+    is_older = proof.issued_at is not None and proof.issued_at < (customer.proven_iat or 0)
     return (
         customer.verified
         and customer.external_id_proven
         and customer.verified_secret_id == proof.secret_id
-        and (claims.email is None or (customer.email_proven and customer.email == claims.email))
-        and (claims.name is None or (customer.name_proven and customer.name == claims.name))
+        and (claims.email is None or (customer.email_proven and (is_older or customer.email == claims.email)))
+        and (claims.name is None or (customer.name_proven and (is_older or customer.name == claims.name)))
         and now - customer.last_seen_at < SEEN_EVERY_SECONDS
     )
 
@@ -77,6 +80,8 @@ def _bind_self_claimed(
         return customers.add_self_claimed(session, organization_id, claims, now)
     if decision.downgrades and decision.reason is not None and record.verified:
         customers.downgrade(session, organization_id, record.id, decision.reason, now)
+        downgraded = IdentityDowngraded(organization_id, record.id, record.external_id, decision.reason, now)
+        events.note(session, downgraded)
     if _would_change(record, claims) or now - record.last_seen_at >= SEEN_EVERY_SECONDS:
         customers.apply_self_claimed(session, organization_id, record.id, claims, now)
     return record.id

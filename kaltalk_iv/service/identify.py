@@ -26,8 +26,10 @@ from ..store import conversations, organizations, signing_secrets
 from ..store.database import new_id
 from ..store.organizations import IdentifyRecords
 from ..store.signing_secrets import SecretRecord
+from . import events
 from .binding import bind
 from .chat import speak
+from .events import IdentityFailed, IdentityVerified
 
 STAMP_SECRET_EVERY_SECONDS = 60
 
@@ -86,6 +88,7 @@ def identify(
         raise IdentityRefused(decision.reason, decision.seconds_off)
     _stamp_secret(session, records, decision, now)
     customer_id = bind(session, organization_id, decision, records.customer, now)
+    _note(session, organization_id, customer_id, decision, now)
     if records.prior_ended:
         prior = None
     goes_on = prior is not None and prior.is_continued_by(decision.state, decision.claims)
@@ -161,6 +164,16 @@ def _stamp_secret(session: Session, records: IdentifyRecords, decision: Decision
         is_it = secret.id == decision.proof.secret_id
         if is_it and now - (secret.last_verified_at or 0) >= STAMP_SECRET_EVERY_SECONDS:
             signing_secrets.stamp_secret(session, records.organization.id, secret.id, now)
+
+
+def _note(session: Session, organization_id: str, customer_id: str | None, decision: Decision, now: float) -> None:
+    external_id = decision.claims.external_id
+    if decision.proof is not None:
+        secret_id = decision.proof.secret_id
+        events.note(session, IdentityVerified(organization_id, customer_id, external_id, secret_id, now))
+    elif decision.downgrades and decision.reason is not None:  # a token was sent and failed
+        failed = IdentityFailed(organization_id, customer_id, external_id, decision.reason, refused=False, at=now)
+        events.note(session, failed)
 
 
 def _prior_session(

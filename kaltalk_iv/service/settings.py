@@ -16,6 +16,8 @@ from ..store import audit, organizations, signing_secrets
 from ..store.database import new_id
 from ..store.organizations import OrganizationRecord
 from ..store.signing_secrets import SecretRecord
+from . import events
+from .events import SecretReplaced, SecretRotated
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def rotate_secret(
         raise Conflict("This secret is not the current one any more: somebody has rotated it.")
     fresh = _add_secret(session, settings, organization_id, now)
     _audit(session, organization_id, actor, "secret_rotated", f"{current.fingerprint} to {fresh.fingerprint}", now)
+    events.note(session, SecretRotated(organization_id, fresh.id, current.id, now + GRACE_SECONDS, now))
     return fresh
 
 
@@ -140,6 +143,7 @@ def replace_secrets(
     fresh = _add_secret(session, settings, organization_id, now)
     detail = f"{len(revoked)} revoked, new secret {fresh.fingerprint}"
     _audit(session, organization_id, actor, "secrets_replaced", detail, now)
+    events.note(session, SecretReplaced(organization_id, fresh.id, tuple(revoked), now))
     return fresh
 
 

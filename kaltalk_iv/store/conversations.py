@@ -8,7 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ..core.claims import email_key, name_key
 from ..core.errors import Reason
+from ..core.listing import Status
 from ..core.policy import State, Verdict
 from ..core.sessions import WidgetSession
 from ..models import Conversation, Message
@@ -22,6 +24,7 @@ class ConversationRecord:
     id: str
     customer_id: str | None
     session_id: str
+    status: str
     state: str
     reason: str | None
     secret_id: str | None
@@ -82,6 +85,7 @@ def start_thread(session: Session, visitor: WidgetSession, verdict: Verdict, now
             Conversation,
             organization_id=visitor.organization_id,
             id=conversation_id,
+            status=Status.OPEN.value,
             message_count=0,
             unread_count=0,
             last_message_at=now,
@@ -158,16 +162,21 @@ def _find(session: Session, organization_id: str, *conditions: sa.ColumnElement[
 
 
 def _speaker(visitor: WidgetSession, verdict: Verdict, now: float) -> dict[str, Any]:
+    claims = visitor.claims
+    is_verified = verdict.state is State.VERIFIED
     values: dict[str, Any] = {
         "session_id": visitor.id,
         "state": verdict.state.value,
+        "standing": visitor.secret_id if is_verified else verdict.state.value,
         "reason": None if verdict.reason is None else verdict.reason.value,
         "secret_id": visitor.secret_id,
         "state_since": now,
         "proven_until": visitor.proven_until,
-        "claimed_external_id": visitor.claims.external_id,
-        "claimed_email": visitor.claims.email,
-        "claimed_name": visitor.claims.name,
+        "claimed_external_id": claims.external_id,
+        "claimed_email": claims.email,
+        "claimed_email_key": None if claims.email is None else email_key(claims.email),
+        "claimed_name": claims.name,
+        "claimed_name_key": None if claims.name is None else name_key(claims.name),
     }
     if visitor.customer_id is not None:
         values["customer_id"] = visitor.customer_id

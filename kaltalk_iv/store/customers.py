@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ..core.claims import Claims, email_key
+from ..core.claims import Claims, email_key, name_key
 from ..core.errors import Reason
 from ..core.tokens import Proof
 from ..models import Customer, CustomerProof, Secret
@@ -28,6 +28,7 @@ class CustomerRecord:
     verified_secret_id: str | None
     first_verified_at: float | None
     last_verified_at: float | None
+    proven_iat: float | None
     downgraded_at: float | None
     downgraded_reason: str | None
     last_seen_at: float
@@ -35,6 +36,13 @@ class CustomerRecord:
 
 _TABLE = Customer.__table__
 _COLUMNS = tuple(_TABLE.c[name] for name in CustomerRecord.__slots__)
+_PROVEN_TOGETHER = (
+    ("email", "email_proven"),
+    ("email_key", "email_proven"),
+    ("name", "name_proven"),
+    ("name_key", "name_proven"),
+    ("proven_iat", None),
+)
 _PROVEN = sa.and_(CustomerProof.organization_id == Customer.organization_id, CustomerProof.customer_id == Customer.id)
 _PROVED_BY = sa.and_(Secret.organization_id == CustomerProof.organization_id, Secret.id == CustomerProof.secret_id)
 
@@ -88,6 +96,7 @@ def add_self_claimed(session: Session, organization_id: str, claims: Claims, now
 def stamp_verified(session: Session, organization_id: str, customer_id: str, proof: Proof, now: float) -> None:
     """Write what a token proved on the record with its ``sub``.
 
+    What a newer token proved stays: of two open tabs, the one that was rendered first does not bring old values back.
     What a revoked secret proved before, and this token does not bring, is a claim from now on.
     """
     revoked = _TABLE.c.verified_secret_id.in_(_revoked_secrets(organization_id))
@@ -96,7 +105,14 @@ def stamp_verified(session: Session, organization_id: str, customer_id: str, pro
         for name, value in (("email", proof.claims.email), ("name", proof.claims.name))
         if value is None
     }
-    _update(session, organization_id, customer_id, _proven(proof, now) | _first_proof(now) | doubted)
+    values = _proven(proof, now) | _first_proof(now) | doubted
+    if proof.issued_at is not None:
+        newer = sa.and_(_TABLE.c.proven_iat > proof.issued_at, sa.not_(revoked))
+        for name, provenance in _PROVEN_TOGETHER:
+            if name in values:
+                kept = newer if provenance is None else sa.and_(newer, _TABLE.c[provenance])
+                values[name] = sa.case((kept, _TABLE.c[name]), else_=values[name])
+    _update(session, organization_id, customer_id, values)
 
 
 def adopt(session: Session, organization_id: str, customer_id: str, proof: Proof, now: float) -> bool:
@@ -129,6 +145,7 @@ def apply_self_claimed(session: Session, organization_id: str, customer_id: str,
     values: dict[str, Any] = {"last_seen_at": now}
     claimed = {"email": claims.email, "name": claims.name}
     claimed["email_key"] = None if claims.email is None else email_key(claims.email)
+    claimed["name_key"] = None if claims.name is None else name_key(claims.name)
     for name, value in claimed.items():
         if value is not None:
             column = _TABLE.c[name]
@@ -229,6 +246,7 @@ def _blank(organization_id: str, customer_id: str, claims: Claims, now: float) -
         "email_key": None if claims.email is None else email_key(claims.email),
         "email_proven": False,
         "name": claims.name,
+        "name_key": None if claims.name is None else name_key(claims.name),
         "name_proven": False,
         "verified": False,
         "created_at": now,
@@ -244,6 +262,7 @@ def _proven(proof: Proof, now: float) -> dict[str, Any]:
         "verified": True,
         "verified_secret_id": proof.secret_id,
         "last_verified_at": now,
+        "proven_iat": proof.issued_at,
         "downgraded_at": None,
         "downgraded_reason": None,
         "last_seen_at": now,
@@ -251,7 +270,7 @@ def _proven(proof: Proof, now: float) -> dict[str, Any]:
     if proof.claims.email is not None:
         values |= {"email": proof.claims.email, "email_key": email_key(proof.claims.email), "email_proven": True}
     if proof.claims.name is not None:
-        values |= {"name": proof.claims.name, "name_proven": True}
+        values |= {"name": proof.claims.name, "name_key": name_key(proof.claims.name), "name_proven": True}
     return values
 
 

@@ -1,5 +1,6 @@
 """What differs between SQLite and PostgreSQL, in one place."""
 
+import math
 import secrets
 from typing import Any
 
@@ -9,6 +10,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from ..models import Base
+
+TIMEOUT_SECONDS = 5
+CONNECTIONS = 10
+# A session that holds locks and says nothing belongs to a process that hangs: others wait for it no longer than this.
+_IDLE_IN_TRANSACTION_SECONDS = 60
 
 
 def new_id(prefix: str) -> str:
@@ -38,14 +44,54 @@ def normalise_url(url: str) -> str:
     return parsed.render_as_string(hide_password=False)
 
 
+def engine_options(url: str, timeout: float = TIMEOUT_SECONDS, connections: int = CONNECTIONS) -> dict[str, Any]:
+    """Return SQLAlchemy's options for an engine on ``url`` that never waits longer than ``timeout`` seconds.
+
+    That is for a free connection of the ``connections`` there are, to connect, and for each statement, locks included.
+    What ``url`` itself says of PostgreSQL's settings wins. Errors do not show what was to be stored.
+    """
+    parsed = make_url(url)
+    options: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": True}
+    if parsed.get_backend_name() == "sqlite":
+        options["connect_args"] = {"timeout": timeout}
+        if parsed.database in {None, "", ":memory:"}:  # one connection, and no pool that could wait
+            return options
+    elif parsed.get_driver_name() in {"psycopg", "psycopg2"}:
+        options["connect_args"] = _libpq_limits(parsed, timeout)
+    return options | {"pool_size": connections, "max_overflow": 0, "pool_timeout": timeout}
+
+
+def _libpq_limits(url: sa.URL, timeout: float) -> dict[str, Any]:
+    milliseconds = round(timeout * 1000)
+    limits: dict[str, Any] = {
+        "connect_timeout": math.ceil(timeout),
+        # A server whose machine has vanished answers nothing, not even that the connection is gone.
+        "tcp_user_timeout": milliseconds,
+        "keepalives_idle": math.ceil(timeout),
+        "keepalives_interval": 1,
+        "keepalives_count": 3,
+    }
+    limits = {name: value for name, value in limits.items() if name not in url.query}
+    # The server keeps the time of a statement, so that one that is given up does not go on there. The last -c counts.
+    options = [
+        f"-c statement_timeout={milliseconds}",
+        f"-c idle_in_transaction_session_timeout={_IDLE_IN_TRANSACTION_SECONDS * 1000}",
+        *url.normalized_query.get("options", ()),
+    ]
+    return limits | {"options": " ".join(options)}
+
+
 def prepare_engine(engine: sa.Engine) -> None:
-    """Make SQLite fit for several threads and processes: write-ahead log, patience, foreign keys."""
+    """Make SQLite fit for several threads and processes: write-ahead log and foreign keys.
+
+    How long it waits for another writer is ``connect_args={"timeout": seconds}``, of the driver; five by default.
+    """
     if engine.dialect.name != "sqlite":
         return
 
     @sa.event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "busy_timeout=10000", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

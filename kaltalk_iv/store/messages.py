@@ -131,10 +131,26 @@ def visible_messages(
     return [MessageRecord(*row) for row in session.execute(found.order_by(Message.position).limit(limit))]
 
 
-def latest_messages(session: Session, organization_id: str, conversation_id: str, limit: int) -> list[MessageRecord]:
-    """Return the end of a thread for an agent, events too, oldest first."""
+def latest_messages(
+    session: Session, organization_id: str, conversation_id: str, limit: int, before: int | None = None
+) -> list[MessageRecord]:
+    """Return the end of a thread for an agent, or of what stands before a position; events too, oldest first."""
+    conditions = [] if before is None else [Message.position < before]
+    return _latest(session, organization_id, conversation_id, limit, *conditions)
+
+
+def identity_changes(session: Session, organization_id: str, conversation_id: str, limit: int) -> list[MessageRecord]:
+    """Return the line that a thread began with and the latest events that changed its identity, oldest first."""
+    of_identity = (Message.author == "event", Message.text.in_([state.value for state in State]))
+    first = _latest(session, organization_id, conversation_id, 1, Message.position == 1)
+    return first + _latest(session, organization_id, conversation_id, limit, *of_identity)
+
+
+def _latest(
+    session: Session, organization_id: str, conversation_id: str, limit: int, *conditions: sa.ColumnElement[bool]
+) -> list[MessageRecord]:
     found = sa.select(*_MESSAGE).where(
-        Message.organization_id == organization_id, Message.conversation_id == conversation_id
+        Message.organization_id == organization_id, Message.conversation_id == conversation_id, *conditions
     )
     newest = session.execute(found.order_by(Message.position.desc()).limit(limit)).all()
     return [MessageRecord(*row) for row in reversed(newest)]

@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from kaltalk_iv.core.errors import Conflict
-from kaltalk_iv.service import inbox, leaks
+from kaltalk_iv.service import conversation, leaks, replies
 from kaltalk_iv.service import settings as use_cases
 from kaltalk_iv.service.settings import Actor
 from kaltalk_iv.state import current_state
@@ -32,20 +32,20 @@ def verified(client: FlaskClient, org: OrganizationForTests, clock: Clock, sub: 
     return token
 
 
-def opened(app: Flask, org: OrganizationForTests) -> inbox.OpenConversation:
+def opened(app: Flask, org: OrganizationForTests) -> conversation.OpenConversation:
     """Return the organization's one conversation as an agent sees it."""
     (thread,) = conversations_of(app, org.id)
     with app.app_context():
         state = current_state()
-        return inbox.open_conversation(state.session, org.id, thread.id, state.clock())
+        return conversation.open_conversation(state.session, org.id, thread.id, state.clock())
 
 
-def reply(app: Flask, org: OrganizationForTests, seen: inbox.OpenConversation, text: str) -> None:
+def reply(app: Flask, org: OrganizationForTests, seen: conversation.OpenConversation, text: str) -> None:
     """Answer what an agent has on the screen."""
     said = seen.entry.conversation
     with app.app_context():
         current_state().commit(
-            lambda db, now: inbox.reply(
+            lambda db, now: replies.reply(
                 db,
                 org.id,
                 said.id,

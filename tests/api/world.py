@@ -17,7 +17,7 @@ from kaltalk_iv.server import create_app
 from kaltalk_iv.state import current_state
 from kaltalk_iv.store.customers import CustomerRecord, find_by_external_id, get_customer, verified_flag_now
 from kaltalk_iv.testing import OrganizationForTests, add_organization
-from tests.support.databases import Prepare
+from tests.support.databases import Prepare, partitions_for
 
 NOW: Final = 1_767_268_800.0  # 2026-01-01T12:00:00Z
 ENCRYPTION_KEY: Final = generate_encryption_key()
@@ -67,7 +67,7 @@ def migrate(url: str) -> None:
     """Make our tables in the empty database at ``url``."""
     engine = sa.create_engine(url)
     try:
-        migrations.upgrade(engine)
+        migrations.upgrade(engine, partitions=partitions_for(url))
     finally:
         engine.dispose()
 

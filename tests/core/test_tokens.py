@@ -148,6 +148,23 @@ def test_a_token_of_a_fast_clock_says_by_how_much(
     assert caught.value.seconds_ahead == ahead
 
 
+@pytest.mark.parametrize(
+    ("dated", "issued_at"),
+    [
+        ({"iat": 0}, 0.0),
+        ({"iat": NOW}, NOW),
+        ({"iat": -1}, None),
+        ({"iat": -(10**400)}, None),
+        ({}, None),
+        ({"nbf": 5}, None),
+    ],
+)
+def test_a_proof_says_when_its_token_was_signed_where_that_can_be_a_time(
+    dated: dict[str, int], issued_at: float | None, current: SigningSecret
+) -> None:
+    assert verify(sign(PAYLOAD | dated, current.key), (current,), NOW).issued_at == issued_at
+
+
 @pytest.mark.parametrize("claim", ["exp", "nbf", "iat", "sub"])
 def test_an_invalid_claim_is_named(claim: str, current: SigningSecret) -> None:
     with pytest.raises(InvalidClaim, match=claim) as caught:

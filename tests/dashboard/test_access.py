@@ -13,7 +13,7 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import Forbidden
 
 from kaltalk_iv import Viewer, testing
-from kaltalk_iv.dashboard.pages import LIVE_HEADER
+from kaltalk_iv.dashboard.live import LIVE_HEADER
 from kaltalk_iv.dashboard.settings import SETTINGS_ROUTES
 from kaltalk_iv.state import current_state
 from tests.dashboard.conftest import MakeApp

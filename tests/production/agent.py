@@ -5,7 +5,7 @@ from http.cookies import SimpleCookie
 from sqlalchemy.orm import Session
 
 from kaltalk_iv.config import Settings
-from kaltalk_iv.dashboard.pages import LIVE_HEADER
+from kaltalk_iv.dashboard.live import LIVE_HEADER
 from kaltalk_iv.dashboard.settings import PATH as SETTINGS
 from kaltalk_iv.service.agents import create_agent
 from tests.dashboard.page import Element, read_page

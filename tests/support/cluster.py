@@ -4,9 +4,10 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 HOW_TO_GET_POSTGRESQL = (
     "install it (Debian: apt install postgresql) or name a server whose user may create databases "
@@ -34,27 +35,52 @@ def find_postgresql(search_path: str | None = None, debian: Path = Path("/usr/li
     return next((f for f in folders if (f / "initdb").exists() and (f / "pg_ctl").exists()), None)
 
 
+class Cluster:
+    """A server in `folder` that a test may stop and start; `settings` are added to ours."""
+
+    def __init__(self, binaries: Path, folder: Path, settings: Mapping[str, str]) -> None:
+        self.url = f"postgresql+psycopg://postgres@:5432/postgres?host={folder}"
+        self._pg_ctl = binaries / "pg_ctl"
+        self._data, self._log = folder / "data", folder / "log"
+        given = " ".join(f"-c {name}='{value}'" for name, value in (_SETTINGS | dict(settings)).items())
+        self._options = f"-k {folder} -p 5432 {given}"
+        _run(binaries / "initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-locale",
+             "--no-sync", "--no-instructions", f"--pgdata={self._data}")  # fmt: skip
+
+    def start(self) -> None:
+        """Start, and return when it takes connections."""
+        _run(self._pg_ctl, "start", "--wait", "--silent", f"--pgdata={self._data}", f"--log={self._log}",
+             f"--options={self._options}")  # fmt: skip
+
+    def kill(self) -> None:
+        """End it as a power cut would. Does nothing when it is not running."""
+        if (self._data / "postmaster.pid").exists():  # also when Ctrl-C came while it was starting
+            _run(self._pg_ctl, "stop", "--mode=immediate", "--silent", f"--pgdata={self._data}")
+
+
 @contextmanager
-def running_cluster(binaries: Path) -> Iterator[str]:
-    """Yield the SQLAlchemy URL of a fresh server's database `postgres`; end the server and remove it afterwards."""
+def throw_away_cluster(binaries: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Cluster]:
+    """Yield a fresh server that runs; end it and remove it afterwards."""
     # Not in pytest's own temporary folder: the user postgres may not enter that one, and a socket's path is short.
     folder = Path(tempfile.mkdtemp(prefix="kaltalk-pg-"))
     if _is_root():
         shutil.chown(folder, "postgres", "postgres")
-    data, log = folder / "data", folder / "log"
-    settings = " ".join(f"-c {name}='{value}'" for name, value in _SETTINGS.items())
     try:
-        _run(binaries / "initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-locale",
-             "--no-sync", "--no-instructions", f"--pgdata={data}")  # fmt: skip
+        cluster = Cluster(binaries, folder, settings)
         try:
-            _run(binaries / "pg_ctl", "start", "--wait", "--silent", f"--pgdata={data}", f"--log={log}",
-                 f"--options=-k {folder} -p 5432 {settings}")  # fmt: skip
-            yield f"postgresql+psycopg://postgres@:5432/postgres?host={folder}"
+            cluster.start()
+            yield cluster
         finally:
-            if (data / "postmaster.pid").exists():  # also when Ctrl-C came while it was starting
-                _run(binaries / "pg_ctl", "stop", "--mode=immediate", "--silent", f"--pgdata={data}")
+            cluster.kill()
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def running_cluster(binaries: Path) -> Iterator[str]:
+    """Yield the SQLAlchemy URL of a fresh server's database `postgres`."""
+    with throw_away_cluster(binaries) as cluster:
+        yield cluster.url
 
 
 def _is_root() -> bool:

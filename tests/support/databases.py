@@ -1,5 +1,6 @@
 """Fresh databases for tests: each test its own, copied from one that was prepared once."""
 
+import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,6 +13,12 @@ from sqlalchemy import URL, make_url
 
 # Makes the tables in the empty database at a URL, and lets go of it again: no connection may stay open.
 Prepare = Callable[[str], None]
+
+
+def partitions_for(url: str) -> int | None:
+    """Return KALTALK_TEST_PARTITIONS for PostgreSQL: with it the same tests run on tables in so many partitions."""
+    wanted = os.environ.get("KALTALK_TEST_PARTITIONS")
+    return int(wanted) if wanted and make_url(url).get_backend_name() == "postgresql" else None
 
 
 class SqliteDatabases:

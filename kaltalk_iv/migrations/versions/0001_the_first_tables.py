@@ -3,6 +3,11 @@
 import sqlalchemy as sa
 from alembic import op
 
+from kaltalk_iv.migrations.partitions import create_tenant_table
+
+# Ordered by code point on both databases, so that what begins with a text is a range of an index.
+_BY_CODE_POINT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -11,7 +16,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply."""
-    op.create_table(
+    create_tenant_table(
         "kaltalk_iv_ended_sessions",
         sa.Column("organization_id", sa.String(length=64), nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -51,7 +56,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_kaltalk_iv_agents")),
         sa.UniqueConstraint("login", name="uq_kaltalk_iv_agents_login"),
     )
-    op.create_table(
+    create_tenant_table(
         "kaltalk_iv_audit_events",
         sa.Column("organization_id", sa.String(length=64), nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -73,21 +78,23 @@ def upgrade() -> None:
         ["organization_id", "created_at", "id"],
         unique=False,
     )
-    op.create_table(
+    create_tenant_table(
         "kaltalk_iv_customers",
         sa.Column("organization_id", sa.String(length=64), nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("external_id", sa.Text(), nullable=True),
+        sa.Column("external_id", _BY_CODE_POINT, nullable=True),
         sa.Column("external_id_proven", sa.Boolean(), nullable=False),
         sa.Column("email", sa.Text(), nullable=True),
-        sa.Column("email_key", sa.Text(), nullable=True),
+        sa.Column("email_key", _BY_CODE_POINT, nullable=True),
         sa.Column("email_proven", sa.Boolean(), nullable=False),
         sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("name_key", _BY_CODE_POINT, nullable=True),
         sa.Column("name_proven", sa.Boolean(), nullable=False),
         sa.Column("verified", sa.Boolean(), nullable=False),
         sa.Column("verified_secret_id", sa.String(length=64), nullable=True),
         sa.Column("first_verified_at", sa.Double(), nullable=True),
         sa.Column("last_verified_at", sa.Double(), nullable=True),
+        sa.Column("proven_iat", sa.Double(), nullable=True),
         sa.Column("downgraded_at", sa.Double(), nullable=True),
         sa.Column("downgraded_reason", sa.String(length=32), nullable=True),
         sa.Column("created_at", sa.Double(), nullable=False),
@@ -107,6 +114,9 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(
+        "ix_kaltalk_iv_customers_name", "kaltalk_iv_customers", ["organization_id", "name_key"], unique=False
+    )
+    op.create_index(
         "uq_kaltalk_iv_customers_email_only",
         "kaltalk_iv_customers",
         ["organization_id", "email_key"],
@@ -114,7 +124,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("external_id IS NULL"),
         postgresql_where=sa.text("external_id IS NULL"),
     )
-    op.create_table(
+    create_tenant_table(
         "kaltalk_iv_identify_counts",
         sa.Column("organization_id", sa.String(length=64), nullable=False),
         sa.Column("hour", sa.BigInteger(), nullable=False),
@@ -134,7 +144,7 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_kaltalk_iv_identify_counts_hour", "kaltalk_iv_identify_counts", ["hour"], unique=False)
-    op.create_table(
+    create_tenant_table(
         "kaltalk_iv_secrets",
         sa.Column("organization_id", sa.String(length=64), nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -174,27 +184,35 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id_hash", name=op.f("pk_kaltalk_iv_agent_sessions")),
     )
     op.create_index("ix_kaltalk_iv_agent_sessions_agent", "kaltalk_iv_agent_sessions", ["agent_id"], unique=False)
-    op.create_table(
+    create_tenant_table(
         "kaltalk_iv_conversations",
         sa.Column("organization_id", sa.String(length=64), nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("customer_id", sa.String(length=64), nullable=True),
         sa.Column("session_id", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.String(length=32), nullable=True),
         sa.Column("secret_id", sa.String(length=64), nullable=True),
+        sa.Column("standing", sa.String(length=64), nullable=False),
         sa.Column("state_since", sa.Double(), nullable=False),
         sa.Column("proven_until", sa.Double(), nullable=True),
         sa.Column("first_proven_at", sa.Double(), nullable=True),
-        sa.Column("claimed_external_id", sa.Text(), nullable=True),
+        sa.Column("claimed_external_id", _BY_CODE_POINT, nullable=True),
         sa.Column("claimed_email", sa.Text(), nullable=True),
+        sa.Column("claimed_email_key", _BY_CODE_POINT, nullable=True),
         sa.Column("claimed_name", sa.Text(), nullable=True),
+        sa.Column("claimed_name_key", _BY_CODE_POINT, nullable=True),
         sa.Column("message_count", sa.BigInteger(), nullable=False),
         sa.Column("unread_count", sa.BigInteger(), nullable=False),
         sa.Column("last_message_at", sa.Double(), nullable=False),
         sa.Column("last_message", sa.Text(), nullable=False),
         sa.Column("last_author", sa.String(length=16), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
+        sa.CheckConstraint(
+            "standing = CASE WHEN state = 'verified' THEN secret_id ELSE state END",
+            name="ck_kaltalk_iv_conversations_standing",
+        ),
         sa.ForeignKeyConstraint(
             ["organization_id", "customer_id"],
             ["kaltalk_iv_customers.organization_id", "kaltalk_iv_customers.id"],
@@ -214,10 +232,42 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(
-        "ix_kaltalk_iv_conversations_newest",
+        "ix_kaltalk_iv_conversations_claimed_email",
         "kaltalk_iv_conversations",
-        ["organization_id", "last_message_at", "id"],
+        ["organization_id", "claimed_email_key"],
         unique=False,
+    )
+    op.create_index(
+        "ix_kaltalk_iv_conversations_claimed_id",
+        "kaltalk_iv_conversations",
+        ["organization_id", "claimed_external_id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_kaltalk_iv_conversations_claimed_name",
+        "kaltalk_iv_conversations",
+        ["organization_id", "claimed_name_key"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_kaltalk_iv_conversations_standing",
+        "kaltalk_iv_conversations",
+        ["organization_id", "status", "standing", "last_message_at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_kaltalk_iv_conversations_status",
+        "kaltalk_iv_conversations",
+        ["organization_id", "status", "last_message_at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_kaltalk_iv_conversations_unread",
+        "kaltalk_iv_conversations",
+        ["organization_id"],
+        unique=False,
+        sqlite_where=sa.text("unread_count > 0 AND status = 'open'"),
+        postgresql_where=sa.text("unread_count > 0 AND status = 'open'"),
     )
     op.create_index(
         "ix_kaltalk_iv_conversations_session",
@@ -225,7 +275,7 @@ def upgrade() -> None:
         ["organization_id", "session_id"],
         unique=False,
     )
-    op.create_table(
+    create_tenant_table(
         "kaltalk_iv_customer_proofs",
         sa.Column("organization_id", sa.String(length=64), nullable=False),
         sa.Column("customer_id", sa.String(length=64), nullable=False),
@@ -246,7 +296,7 @@ def upgrade() -> None:
         ["organization_id", "secret_id", "first_at"],
         unique=False,
     )
-    op.create_table(
+    create_tenant_table(
         "kaltalk_iv_messages",
         sa.Column("organization_id", sa.String(length=64), nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -283,16 +333,40 @@ def upgrade() -> None:
         ["organization_id", "session_id", "created_at"],
         unique=False,
     )
+    op.create_index(
+        "ix_kaltalk_iv_messages_events",
+        "kaltalk_iv_messages",
+        ["organization_id", "conversation_id", "position"],
+        unique=False,
+        sqlite_where=sa.text("author = 'event'"),
+        postgresql_where=sa.text("author = 'event'"),
+    )
 
 
 def downgrade() -> None:
     """Take back."""
+    op.drop_index(
+        "ix_kaltalk_iv_messages_events",
+        table_name="kaltalk_iv_messages",
+        sqlite_where=sa.text("author = 'event'"),
+        postgresql_where=sa.text("author = 'event'"),
+    )
     op.drop_index("ix_kaltalk_iv_messages_session", table_name="kaltalk_iv_messages")
     op.drop_table("kaltalk_iv_messages")
     op.drop_index("ix_kaltalk_iv_customer_proofs_secret", table_name="kaltalk_iv_customer_proofs")
     op.drop_table("kaltalk_iv_customer_proofs")
     op.drop_index("ix_kaltalk_iv_conversations_session", table_name="kaltalk_iv_conversations")
-    op.drop_index("ix_kaltalk_iv_conversations_newest", table_name="kaltalk_iv_conversations")
+    op.drop_index(
+        "ix_kaltalk_iv_conversations_unread",
+        table_name="kaltalk_iv_conversations",
+        sqlite_where=sa.text("unread_count > 0 AND status = 'open'"),
+        postgresql_where=sa.text("unread_count > 0 AND status = 'open'"),
+    )
+    op.drop_index("ix_kaltalk_iv_conversations_status", table_name="kaltalk_iv_conversations")
+    op.drop_index("ix_kaltalk_iv_conversations_standing", table_name="kaltalk_iv_conversations")
+    op.drop_index("ix_kaltalk_iv_conversations_claimed_name", table_name="kaltalk_iv_conversations")
+    op.drop_index("ix_kaltalk_iv_conversations_claimed_id", table_name="kaltalk_iv_conversations")
+    op.drop_index("ix_kaltalk_iv_conversations_claimed_email", table_name="kaltalk_iv_conversations")
     op.drop_index("ix_kaltalk_iv_conversations_customer", table_name="kaltalk_iv_conversations")
     op.drop_table("kaltalk_iv_conversations")
     op.drop_index("ix_kaltalk_iv_agent_sessions_agent", table_name="kaltalk_iv_agent_sessions")
@@ -312,6 +386,7 @@ def downgrade() -> None:
         sqlite_where=sa.text("external_id IS NULL"),
         postgresql_where=sa.text("external_id IS NULL"),
     )
+    op.drop_index("ix_kaltalk_iv_customers_name", table_name="kaltalk_iv_customers")
     op.drop_index("ix_kaltalk_iv_customers_email", table_name="kaltalk_iv_customers")
     op.drop_table("kaltalk_iv_customers")
     op.drop_index("ix_kaltalk_iv_audit_events_newest", table_name="kaltalk_iv_audit_events")

@@ -1,0 +1,315 @@
+"""The lab: a page on which to break things. NOT TO BE COPIED into a host of your own; it belongs to the demo alone.
+
+It makes tokens that a host must never make, always about the user who is logged in and nobody else. What it shows of
+KalTalk comes from `KalTalkSide`, which the demo lends it. Without the demo there is no lab.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from flask import Blueprint, Flask, abort, current_app, flash, jsonify, redirect, render_template, request, url_for
+from flask_login import current_user, login_required
+from werkzeug.wrappers import Response
+
+from host_demo.accounts import find_user
+from host_demo.identity import LIFETIME, sign_user_jwt, usable_key
+
+MODES = ("off", "optional", "required")
+NUMBER_BYTES = 6  # below 2**53, so that JavaScript can count as far
+
+
+class KalTalkSide(Protocol):
+    """What the lab shows of KalTalk. All of it is asked of KalTalk's own use cases, at that moment."""
+
+    def modes(self) -> dict[str, str]:
+        """The mode that was `chosen` and the one that `acts`."""
+
+    def choose_mode(self, mode: str, who: str, address: str) -> None:
+        """Switch the organization to another mode; raises what `open_lab` was given when KalTalk refuses."""
+
+    def previous_secret(self, who: str, address: str) -> str:
+        """A secret that was rotated out and still verifies; rotates when there is none."""
+
+    def checks(self, token: str) -> dict[str, Any]:
+        """What each check says of the token, by name, and which secret signed it."""
+
+    def outlook(self, body: dict[str, Any], origin: str) -> list[dict[str, Any]]:
+        """What an identify with this body would do in each mode. Leaves nothing behind."""
+
+    def seen(self, widget_session: str | None, sub: str) -> dict[str, Any]:
+        """The record and the inbox row behind a widget session; without one, the record of `sub`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What an experiment is made of. `stranger` is the id of another demo customer; only ever claimed, never signed."""
+
+    user: Any
+    stranger: str
+    secret: str
+    previous: Callable[[], str]
+    now: int
+
+    @property
+    def number(self) -> int:
+        """An id of this user such as a host with numeric ids would have."""
+        return int.from_bytes(hashlib.sha256(self.user.id.encode()).digest()[:NUMBER_BYTES])
+
+    @property
+    def better_name(self) -> str:
+        """What somebody who changes the payload would like to be called."""
+        return f"{self.user.name}, the boss"
+
+    def token(self, secret: str | None = None, age: int = 0) -> str:
+        """The token that `identity.py` makes for this user, with the secret of this shop or another one."""
+        token = sign_user_jwt(self.user, secret or self.secret, now=self.now - age)
+        if token is None:
+            abort(503)
+        return token
+
+    def forged(self, *, alg: str = "HS256", **changes: Any) -> str:
+        """A token about this user that PyJWT would not make: `alg` with its own hash, and these claims changed.
+
+        A `sub` can only be changed to a number of this very user: signing for others is what a host must never do.
+        """
+        claims = _decoded(self.token().split(".")[1]) | changes
+        if claims["sub"] not in {self.user.id, self.number}:
+            raise ValueError("the lab signs for the user who is logged in and for nobody else")
+        signed = f"{_encoded({'alg': alg, 'typ': 'JWT'})}.{_encoded(claims)}"
+        if alg == "none":
+            return f"{signed}."
+        hash_ = {"HS256": hashlib.sha256, "HS512": hashlib.sha512}[alg]
+        signature = hmac.digest(usable_key(self.secret) or abort(503), signed.encode(), hash_)
+        return f"{signed}.{_base64url(signature)}"
+
+    def tampered(self, **changes: Any) -> str:
+        """This user's good token with other claims under the signature that it had."""
+        header, payload, signature = self.token().split(".")
+        return f"{header}.{_encoded(_decoded(payload) | changes)}.{signature}"
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A button: what it says before, what it makes the page send, and what there is to learn from it."""
+
+    key: str
+    label: str
+    before: str
+    after: str
+    body: Callable[[Bench], dict[str, Any]]
+
+
+GROUPS: dict[str, tuple[Experiment, ...]] = {
+    "Signed by the shop": (
+        Experiment(
+            "good",
+            "A good token",
+            "Signed for you a moment ago, valid for one hour.",
+            "Only who holds the secret can make this signature, and it covers who you are and until when.",
+            lambda bench: {"userJwt": bench.token()},
+        ),
+        Experiment(
+            "expired",
+            "An expired token",
+            "Signed rightly, two hours ago, for one hour: a page from a cache, say.",
+            "The signature is right and the time is over. A leaked token is worth little, and not for long.",
+            lambda bench: {"userJwt": bench.token(age=2 * LIFETIME)},
+        ),
+        Experiment(
+            "previous_secret",
+            "The previous secret",
+            "Signed with the secret before the last rotation. Rotates now if there was none.",
+            "After a rotation the old secret goes on verifying for 24 hours: time to deploy the new one everywhere.",
+            lambda bench: {"userJwt": bench.token(bench.previous())},
+        ),
+        Experiment(
+            "numeric_id",
+            "A numeric id",
+            "Signed rightly, but sub is a number and not text, as many Node hosts send it.",
+            "A number is taken as its decimal text. It is another sub, though, so this is another record of yours: "
+            "an id that changes splits a history in two.",
+            lambda bench: {"userJwt": bench.forged(sub=bench.number)},
+        ),
+    ),
+    "Forged": (
+        Experiment(
+            "tampered",
+            "A tampered token",
+            "Your good token with another name written into it, under the old signature.",
+            "The signature covers every character of header and payload, so a changed one breaks it.",
+            lambda bench: {"userJwt": bench.tampered(name=bench.better_name)},
+        ),
+        Experiment(
+            "stranger_token",
+            "Someone else’s id in your token",
+            "Your good token with the sub of another customer written into it.",
+            "You cannot become somebody else with a token of your own: the signature is about you.",
+            lambda bench: {"userJwt": bench.tampered(sub=bench.stranger)},
+        ),
+        Experiment(
+            "wrong_secret",
+            "A wrong secret",
+            "The right claims, signed with a secret made up just now.",
+            "The form of a token proves nothing: 256 random bits are not guessed.",
+            lambda bench: {"userJwt": bench.token(secrets.token_urlsafe(36))},
+        ),
+        Experiment(
+            "alg_none",
+            "alg: none",
+            "The header says that no signature is needed, and there is none.",
+            "KalTalk decides which algorithm counts, and never asks the token.",
+            lambda bench: {"userJwt": bench.forged(alg="none")},
+        ),
+        Experiment(
+            "hs512",
+            "HS512",
+            "Signed with the right secret, but by another algorithm.",
+            "Exactly one algorithm is taken, HS256, even when the key is the right one: less to get wrong.",
+            lambda bench: {"userJwt": bench.forged(alg="HS512")},
+        ),
+    ),
+    "Without a token": (
+        Experiment(
+            "no_token",
+            "Nothing at all",
+            "Only which shop this is, as for a visitor who is not logged in.",
+            "Who claims nothing is nobody: an anonymous visitor, and there is nothing to doubt.",
+            lambda _bench: {},
+        ),
+        Experiment(
+            "only_email",
+            "Only an e-mail",
+            "Your address, as anybody could type it into the console.",
+            "An address is no proof: everybody who ever wrote to you knows it. Here is the gap that tokens close.",
+            lambda bench: {"email": bench.user.email},
+        ),
+        Experiment(
+            "stranger_id",
+            "Someone else’s id",
+            "The id of another customer, without any token.",
+            "It lands beside that customer, marked as a mere claim: nothing proven is changed, nothing can be read.",
+            lambda bench: {"externalId": bench.stranger},
+        ),
+    ),
+}
+EXPERIMENTS = {experiment.key: experiment for group in GROUPS.values() for experiment in group}
+
+
+def open_lab(app: Flask, kaltalk: KalTalkSide, refusals: type[Exception]) -> None:
+    """Add the lab to the shop. `refusals` is what `kaltalk` raises, with a sentence, when it refuses."""
+    lab = Blueprint("lab", __name__, url_prefix="/lab")
+    lab.app_context_processor(lambda: {"has_lab": True})
+
+    @lab.get("")
+    @login_required  # type: ignore[untyped-decorator]  # Flask-Login carries no types
+    def page() -> str:
+        return render_template("lab.html", groups=GROUPS, modes=MODES, mode=kaltalk.modes())
+
+    @lab.post("/prepare")
+    @login_required  # type: ignore[untyped-decorator]
+    def prepare() -> Response:
+        experiment, bench = _asked(kaltalk)
+        body = experiment.body(bench)
+        token = body.get("userJwt")
+        return jsonify(
+            label=experiment.label,
+            after=experiment.after,
+            known={"sub": bench.user.id, "email": bench.user.email, "name": bench.user.name},
+            token=_apart(token) if token else None,
+            checks=kaltalk.checks(token) if token else None,
+            snippet=_snippet(body),
+            body=body,
+            outlook=kaltalk.outlook(body, request.host_url.rstrip("/")),
+            mode=kaltalk.modes(),
+        )
+
+    @lab.post("/seen")
+    @login_required  # type: ignore[untyped-decorator]
+    def seen() -> Response:
+        _experiment, bench = _asked(kaltalk)
+        return jsonify(_for_own_eyes(kaltalk.seen(request.form.get("session"), bench.user.id), bench))
+
+    @lab.post("/mode")
+    @login_required  # type: ignore[untyped-decorator]
+    def mode() -> Response:
+        chosen = request.form.get("mode", "")
+        if chosen not in MODES:
+            abort(400)
+        kaltalk.choose_mode(chosen, *_who())
+        flash(f"The mode is {chosen.capitalize()} now. Press a button again and compare.")
+        return redirect(url_for("lab.page"))
+
+    def refused(error: Exception) -> Response | tuple[Response, int]:
+        if request.endpoint != "lab.mode":
+            return jsonify(problem=str(error)), 409
+        flash(str(error))
+        return redirect(url_for("lab.page"))
+
+    lab.register_error_handler(refusals, refused)
+    app.register_blueprint(lab)
+
+
+def _who() -> tuple[str, str]:
+    return f"{current_user.username} (lab)", request.remote_addr or "?"
+
+
+def _asked(kaltalk: KalTalkSide) -> tuple[Experiment, Bench]:
+    experiment = EXPERIMENTS.get(request.form.get("experiment", ""))
+    if experiment is None:
+        abort(400)
+    config = current_app.config
+    others = (find_user(name) for name in config["HOST_DEMO_ACCOUNTS"])  # never of a real person who registered
+    strangers = (other.id for other in others if other is not None and other.id != current_user.id)
+    return experiment, Bench(
+        user=current_user,
+        stranger=next(strangers, "u_somebody_else"),  # they may have changed their usernames
+        secret=config["KALTALK_IV_SECRET"] or abort(503),
+        previous=lambda: kaltalk.previous_secret(*_who()),
+        now=int(config["HOST_CLOCK"]()),
+    )
+
+
+def _snippet(body: dict[str, Any]) -> str:
+    """The snippet as this shop renders it, with what the experiment makes the page say."""
+    settings = {"organizationId": current_app.config["KALTALK_ORGANIZATION_ID"]} | body
+    return render_template("_kaltalk.html", kaltalk_settings=settings).strip()
+
+
+def _for_own_eyes(seen: dict[str, Any], bench: Bench) -> dict[str, Any]:
+    """The same without what is stored of somebody else: a claim must not become a way to read."""
+    own = {bench.user.id, str(bench.number)}
+    brought = own | {bench.user.email, bench.user.name, bench.better_name, bench.stranger, None}
+    record, row = seen["record"], seen["row"]
+    if record is None or record["external_id"]["value"] in own:
+        return seen
+    for field in ("external_id", "email", "name"):
+        if record[field]["value"] not in brought:
+            record[field] |= {"value": None, "hidden": True}
+    if row is not None and row["title"] not in brought:
+        row |= {"title": None, "hidden": True}
+    return seen
+
+
+def _apart(token: str) -> dict[str, Any]:
+    """The token and its three parts, the first two also as what they say."""
+    header, payload, signature = token.split(".")
+    return {"parts": [header, payload, signature], "header": _decoded(header), "payload": _decoded(payload)}
+
+
+def _encoded(value: dict[str, Any]) -> str:
+    return _base64url(json.dumps(value, separators=(",", ":")).encode())
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _decoded(part: str) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return value

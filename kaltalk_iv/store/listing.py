@@ -1,0 +1,157 @@
+"""The list of conversations, page by page: ranges of indexes, never a walk through all of them, and no counting of all."""
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ..core.listing import Place, Search, Status
+from ..models import Conversation, Customer
+from .inbox import InboxRow, inbox_row, inbox_rows
+
+SEARCH_WIDTH = 500  # matches by one key that a search looks through, so that one letter does not walk a million rows
+
+_RANGES_AT_ONCE = 200  # SQLite joins at most 500 queries in one
+_LAST_CHARACTER = chr(0x10FFFF)
+_KEY = (Conversation.last_message_at, Conversation.id)
+# Spelled out and not sent as parameters: a partial index is used where its own condition stands in the query.
+_IS_UNREAD = sa.text("unread_count > 0 AND status = 'open'")
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """What a search found: customers, and conversations by what was claimed in them.
+
+    ``is_cut``: there are more, and these are the first.
+    """
+
+    customer_ids: tuple[str, ...]
+    conversation_ids: tuple[str, ...]
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A range of the list: conversations with one status and one ``standing`` (None: any), by the last line."""
+
+    status: Status
+    standing: str | None
+
+
+def list_page(
+    session: Session,
+    organization_id: str,
+    lanes: Sequence[Lane],
+    matches: Matches | None,
+    *,
+    place: Place | None,
+    newer: bool,
+    limit: int,
+) -> list[InboxRow]:
+    """Return up to ``limit`` conversations of these lanes, newest first.
+
+    Those just before ``place`` in time or, ``newer``, just after it. Each lane is read from its place in an index, so
+    it does not matter how many conversations there are or how rare a kind is among them.
+    """
+    found: dict[str, InboxRow] = {}
+    for first in range(0, len(lanes), _RANGES_AT_ONCE):
+        some = lanes[first : first + _RANGES_AT_ONCE]
+        if matches is None:
+            keys = [_range(organization_id, lane, place, newer=newer, limit=limit) for lane in some]
+        else:
+            keys = [_matching(organization_id, some, matches, place, newer=newer, limit=limit)]
+        page = _page_of(keys, newer=newer, limit=limit)
+        rows = inbox_rows(organization_id).join(page, page.c.id == Conversation.id)
+        found |= {row[0]: inbox_row(row) for row in session.execute(rows)}
+    newest_first = sorted(found.values(), key=_place_of, reverse=True)
+    return newest_first[-limit:] if newer else newest_first[:limit]
+
+
+def find_matches(session: Session, organization_id: str, search: Search) -> Matches:
+    """Return who and what begins with the text of ``search``: names, e-mails and ids, of records and as claimed."""
+    customer_ids = _beginning(
+        session,
+        organization_id,
+        Customer.id,
+        (Customer.name_key, search.name_key),
+        (Customer.email_key, search.email_key),
+        (Customer.external_id, search.external_id),
+    )
+    conversation_ids = _beginning(
+        session,
+        organization_id,
+        Conversation.id,
+        (Conversation.claimed_name_key, search.name_key),
+        (Conversation.claimed_email_key, search.email_key),
+        (Conversation.claimed_external_id, search.external_id),
+    )
+    return Matches(customer_ids[0], conversation_ids[0], customer_ids[1] or conversation_ids[1])
+
+
+def count_unread(session: Session, organization_id: str, up_to: int) -> int:
+    """Return how many open conversations hold lines that no agent has seen; no more than ``up_to`` are counted."""
+    some = sa.select(sa.literal(1)).where(Conversation.organization_id == organization_id, _IS_UNREAD)
+    counted = sa.select(sa.func.count()).select_from(some.select_from(Conversation).limit(up_to).subquery())
+    return session.execute(counted).scalar_one()
+
+
+def _range(organization_id: str, lane: Lane, place: Place | None, *, newer: bool, limit: int) -> sa.Select[Any]:
+    keys = sa.select(*_KEY).where(Conversation.organization_id == organization_id, Conversation.status == lane.status)
+    if lane.standing is not None:
+        keys = keys.where(Conversation.standing == lane.standing)
+    return _from_place(keys, place, newer=newer, limit=limit)
+
+
+def _matching(
+    organization_id: str, lanes: Sequence[Lane], matches: Matches, place: Place | None, *, newer: bool, limit: int
+) -> sa.Select[Any]:
+    keys = sa.select(*_KEY).where(
+        Conversation.organization_id == organization_id,
+        sa.or_(Conversation.customer_id.in_(matches.customer_ids), Conversation.id.in_(matches.conversation_ids)),
+        Conversation.status.in_({lane.status for lane in lanes}),
+    )
+    standings = {lane.standing for lane in lanes if lane.standing is not None}
+    if standings:
+        keys = keys.where(Conversation.standing.in_(standings))
+    return _from_place(keys, place, newer=newer, limit=limit)
+
+
+def _from_place(keys: sa.Select[Any], place: Place | None, *, newer: bool, limit: int) -> sa.Select[Any]:
+    if place is not None:
+        beyond = operator.gt if newer else operator.lt
+        keys = keys.where(beyond(sa.tuple_(*_KEY), sa.tuple_(place.at, place.id)))
+    return keys.order_by(*(column.asc() if newer else column.desc() for column in _KEY)).limit(limit)
+
+
+def _page_of(keys: Sequence[sa.Select[Any]], *, newer: bool, limit: int) -> sa.Subquery:
+    """Return the first ``limit`` of several sorted ranges. SQLite wants each sorted part wrapped in a query of its own."""
+    if len(keys) == 1:
+        return keys[0].subquery()
+    parts = sa.union_all(*(sa.select(part.subquery()) for part in keys)).subquery()
+    order = (column.asc() if newer else column.desc() for column in (parts.c.last_message_at, parts.c.id))
+    return sa.select(parts).order_by(*order).limit(limit).subquery()
+
+
+def _place_of(row: InboxRow) -> tuple[float, str]:
+    return row.conversation.last_message_at, row.conversation.id
+
+
+def _beginning(
+    session: Session, organization_id: str, row_id: Any, *keys: tuple[Any, str]
+) -> tuple[tuple[str, ...], bool]:
+    """Return the ids of rows of which some key begins with its text, and whether there are more."""
+    ids: dict[str, None] = {}
+    is_cut = False
+    for column, text in keys:
+        if not text:
+            continue
+        found = sa.select(row_id).where(
+            column.class_.organization_id == organization_id, column >= text, column < text + _LAST_CHARACTER
+        )
+        some = session.scalars(found.order_by(column.class_.organization_id, column).limit(SEARCH_WIDTH + 1)).all()
+        is_cut = is_cut or len(some) > SEARCH_WIDTH
+        ids |= dict.fromkeys(some[:SEARCH_WIDTH])
+    return tuple(ids), is_cut

@@ -1,0 +1,81 @@
+"""Counts in the memory of one worker, for ``limits``: bounded, without a thread, on the application's clock.
+
+The memory store that comes with ``limits`` has no bound, and a thread of it walks all that it holds many times a second:
+a flood from 100,000 addresses would cost a third of a core long after it was refused.
+"""
+
+import threading
+from collections.abc import Callable
+
+from limits.storage import Storage
+
+MOST_KEYS = 20_000
+
+
+class Windows(Storage):
+    """At most 20,000 windows. When there are as many, those that are over and the oldest go."""
+
+    STORAGE_SCHEME = None
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """``clock`` returns Unix seconds."""
+        super().__init__()
+        self._clock = clock
+        self._counts: dict[str, tuple[int, float, int]] = {}  # the count, when the window began, its seconds
+        self._lock = threading.Lock()
+
+    @property
+    def base_exceptions(self) -> tuple[type[Exception], ...]:
+        """What of ours can fail: nothing."""
+        return ()
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Return the count of the window that runs, with ``amount`` added; never below nothing."""
+        now = self._clock()
+        with self._lock:
+            running = self._running(key, now)
+            if running is None:
+                self._counts.pop(key, None)  # the order of the keys is that in which their windows began
+                if len(self._counts) >= MOST_KEYS:
+                    self._make_room(now)
+            count, began, _ = running or (0, now, expiry)
+            count = max(count + amount, 0)
+            self._counts[key] = (count, began, expiry)
+            return count
+
+    def get(self, key: str) -> int:
+        """Return the count of the window that runs."""
+        found = self._running(key, self._clock())
+        return 0 if found is None else found[0]
+
+    def get_expiry(self, key: str) -> float:
+        """Return when the window that runs ends, in Unix seconds; now when none does."""
+        now = self._clock()
+        found = self._running(key, now)
+        return now if found is None else found[1] + found[2]
+
+    def check(self) -> bool:
+        """True: memory is always there."""
+        return True
+
+    def reset(self) -> int:
+        """Forget everything and return how much that was."""
+        with self._lock:
+            forgotten = len(self._counts)
+            self._counts.clear()
+            return forgotten
+
+    def clear(self, key: str) -> None:
+        """Forget one window."""
+        self._counts.pop(key, None)
+
+    def _running(self, key: str, now: float) -> tuple[int, float, int] | None:
+        """Return the window of ``key`` unless it is over; one that lies ahead is: the clock was set back."""
+        found = self._counts.get(key)
+        return found if found is not None and 0 <= now - found[1] < found[2] else None
+
+    def _make_room(self, now: float) -> None:
+        """Drop what is over, and the oldest tenth with it: else a flood of new keys would look through all for each."""
+        over = {key for key in self._counts if self._running(key, now) is None}
+        for key in over.union(list(self._counts)[: MOST_KEYS // 10]):
+            del self._counts[key]

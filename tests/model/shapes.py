@@ -1,0 +1,73 @@
+"""What of a moment can matter to what comes after it. Two moments of one shape lead to the same.
+
+Left out: random ids (numbered as they appear), times (only their order, and what has ended, count), the texts of
+messages, and what only the drawer shows, such as the reason of a downgrade. The two browsers may change places.
+"""
+
+import hashlib
+from typing import Any
+
+from tests.model.history import History, Visit
+from tests.model.world import Place
+
+_STALE_SECONDS = 15 * 60  # a record is written anew when it was not seen for so long
+
+
+def shape_of(place: Place, history: History) -> bytes:
+    """Return a hash that is the same for moments that lead to the same."""
+    rows, now = place.rows, place.now
+    secrets = {row.id: number for number, row in enumerate(rows["secrets"])}
+    people = {row.id: (row.external_id, row.email and row.email.lower()) for row in rows["customers"]}
+    sessions: dict[str, int] = {}
+    visits = sorted((_visit(visit, people, now), visit.session_id) for visit in history.visits if visit is not None)
+    facts: list[object] = [
+        (history.mode, history.plan),
+        [(_left(secret.ends, now), secret.is_revoked) for secret in history.secrets],
+        [(row.mode, row.plan) for row in rows["organizations"]],
+        [(_left(row.expires_at, now), row.revoked_at is not None) for row in rows["secrets"]],
+        sorted(history.proofs.items()),
+        sorted(_customer(row, rows["customers"], secrets, now) for row in rows["customers"]),
+        [(visit, sessions.setdefault(session_id, len(sessions))) for visit, session_id in visits],
+    ]
+    latest = sorted(row.last_message_at for row in rows["conversations"])
+    for row in rows["conversations"]:
+        speaker = sessions.setdefault(row.session_id, len(sessions))
+        claimed = (row.claimed_external_id, row.claimed_email, row.claimed_name)
+        facts += [(people.get(row.customer_id), speaker, row.state, row.reason, claimed, secrets.get(row.secret_id))]
+        facts += [(_left(row.proven_until, now), row.first_proven_at is not None, latest.index(row.last_message_at))]
+        lines = [line for line in rows["messages"] if line.conversation_id == row.id and line.author == "visitor"]
+        facts.append(
+            sorted(
+                {
+                    (
+                        sessions.setdefault(line.session_id, len(sessions)),
+                        line.state,
+                        secrets.get(line.secret_id, -1),
+                        repr(history.lines[line.id][1:]),
+                    )
+                    for line in lines
+                }
+            )
+        )
+    return hashlib.blake2b(repr(facts).encode(), digest_size=16).digest()
+
+
+def _left(ends: float | None, now: float) -> str:
+    if ends is None:
+        return "for good"
+    return f"{round((ends - now) / 3600)} h" if now < ends else "over"
+
+
+def _customer(row: Any, all_rows: tuple[Any, ...], secrets: dict[str, int], now: float) -> str:
+    key = row.email and row.email.lower()
+    seen_later = [other for other in all_rows if other.email and other.email.lower() == key]
+    rank = sum(other.last_seen_at > row.last_seen_at for other in seen_later)
+    flags = (row.external_id_proven, row.email_proven, row.name_proven, row.verified)
+    proven = (secrets.get(row.verified_secret_id), row.first_verified_at is not None)
+    return repr((row.external_id, row.email, row.name, *flags, *proven, rank, now - row.last_seen_at >= _STALE_SECONDS))
+
+
+def _visit(visit: Visit, people: dict[str, Any], now: float) -> str:
+    customer = None if visit.customer_id is None else people[visit.customer_id]
+    proven = (visit.signer, _left(visit.proven_until, now)) if visit.signer is not None else None
+    return repr((customer, visit.who, proven, _left(visit.ends, now)))
