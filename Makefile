@@ -33,7 +33,7 @@ check: .venv/.check ## Check style, types, imports, templates and the built whee
 
 lock: | .venv/bin/pip ## Make the lock files again from requirements/*.in (make lock ARGS=--upgrade)
 	$(PIP_INSTALL) uv
-	cd requirements && for name in demo test check; do \
+	cd requirements && for name in demo test check server; do \
 		../$(LOCK) $$name.in --output-file $$name.txt || exit 1; \
 	done
 

@@ -104,7 +104,9 @@ def make_demo(environ: Mapping[str, str]) -> Demo:
             host.config["KALTALK_IV_SECRET"] = secret
 
     if (host.config["KALTALK_ORGANIZATION_ID"], host.config["KALTALK_ORIGIN"]) == (ORGANIZATION_ID, MOUNT):
-        lab.open_lab(host, LabSide(kaltalk, ORGANIZATION_ID, deploy), KalTalkError)  # else it would show another KalTalk
+        lab.open_lab(
+            host, LabSide(kaltalk, ORGANIZATION_ID, deploy), KalTalkError
+        )  # else it would show another KalTalk
     return Demo(host, kaltalk, password)
 
 

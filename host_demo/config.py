@@ -19,6 +19,7 @@ ENVIRONMENT = (
     "KALTALK_ORIGIN",
     "HOST_DATABASE_URL",
     "HOST_SECRET_KEY",
+    "HOST_PROXY_HOPS",
 )
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _log = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ def load(app: Flask, settings: Mapping[str, Any]) -> None:
     )
     app.config.update({name: os.environ.get(name) or None for name in ENVIRONMENT})
     app.config.update(settings)
+    _refuse_debug(app)
+    app.config["HOST_PROXY_HOPS"] = _proxy_hops(app.config["HOST_PROXY_HOPS"])
     app.config["SECRET_KEY"] = _secret_key(app.config["HOST_SECRET_KEY"])
     app.config["SQLALCHEMY_DATABASE_URI"] = _database_url(app.config["HOST_DATABASE_URL"])
     app.config["KALTALK_ORIGIN"] = _kaltalk_origin(app.config["KALTALK_ORIGIN"])
@@ -64,6 +67,20 @@ def _secret_key(value: str | None) -> str:
             " with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
         )
     return value
+
+
+def _refuse_debug(app: Flask) -> None:
+    """Keep tracebacks from strangers; `flask run` says by a variable of its own that it is a developer's."""
+    if app.debug and os.environ.get("FLASK_RUN_FROM_CLI") != "true":
+        raise ConfigurationError("Debugging is on, and this is not `flask run`: unset FLASK_DEBUG")
+
+
+def _proxy_hops(value: object) -> int:
+    """How many proxies stand in front; none, and no X-Forwarded header is read."""
+    given = str(value or 0)
+    if not re.fullmatch(r"[0-9]|10", given):
+        raise ConfigurationError("HOST_PROXY_HOPS must be the exact number of proxies in front, from 0 to 10")
+    return int(given)
 
 
 def _database_url(value: str | None) -> str:

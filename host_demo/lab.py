@@ -147,7 +147,7 @@ GROUPS: dict[str, tuple[Experiment, ...]] = {
         ),
         Experiment(
             "stranger_token",
-            "Someone else’s id in your token",
+            "Someone else’s sub",
             "Your good token with the sub of another customer written into it.",
             "You cannot become somebody else with a token of your own: the signature is about you.",
             lambda bench: {"userJwt": bench.tampered(sub=bench.stranger)},
@@ -220,11 +220,11 @@ def open_lab(app: Flask, kaltalk: KalTalkSide, refusals: type[Exception]) -> Non
         return jsonify(
             label=experiment.label,
             after=experiment.after,
-            known={"sub": bench.user.id, "email": bench.user.email, "name": bench.user.name},
+            known=[("sub", bench.user.id), ("email", bench.user.email), ("name", bench.user.name)],
             token=_apart(token) if token else None,
             checks=kaltalk.checks(token) if token else None,
             snippet=_snippet(body),
-            body=body,
+            body=json.dumps(body, indent=2),
             outlook=kaltalk.outlook(body, request.host_url.rstrip("/")),
             mode=kaltalk.modes(),
         )
@@ -297,9 +297,15 @@ def _for_own_eyes(seen: dict[str, Any], bench: Bench) -> dict[str, Any]:
 
 
 def _apart(token: str) -> dict[str, Any]:
-    """The token and its three parts, the first two also as what they say."""
+    """The token's three parts, and what the first two say, in their own order."""
     header, payload, signature = token.split(".")
-    return {"parts": [header, payload, signature], "header": _decoded(header), "payload": _decoded(payload)}
+    claims = _decoded(payload)
+    return {
+        "parts": [header, payload, signature],
+        "header": json.dumps(_decoded(header), indent=2, ensure_ascii=False),
+        "payload": json.dumps(claims, indent=2, ensure_ascii=False),
+        "times": [claims["iat"], claims["exp"]],
+    }
 
 
 def _encoded(value: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, request
 from flask.sessions import SecureCookieSessionInterface
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -15,8 +16,11 @@ HEADERS = {
 }
 
 
+HSTS = "max-age=31536000"  # a year, for this host alone
+
+
 class Sessions(SecureCookieSessionInterface):
-    """Session cookies that are Secure, save under Flask's development server, which speaks plain http.
+    """Session cookies that are Secure and `__Host-` (no other host can plant one), save under Flask's development server, which speaks plain http.
 
     Safari keeps no Secure cookie on http://127.0.0.1. The server itself says what it is; a Host header or an
     address would be a guess, because a reverse proxy may well send "127.0.0.1".
@@ -27,12 +31,21 @@ class Sessions(SecureCookieSessionInterface):
         is_development_server = request.environ.get("SERVER_SOFTWARE", "").startswith("Werkzeug/")
         return super().get_cookie_secure(app) and not is_development_server
 
+    def get_cookie_name(self, app: Flask) -> str:
+        """The name; browsers take the prefix only with Secure, Path=/ and no Domain."""
+        name = super().get_cookie_name(app)
+        is_of_whole_host = self.get_cookie_path(app) == "/" and self.get_cookie_domain(app) is None
+        return f"__Host-{name}" if is_of_whole_host and self.get_cookie_secure(app) else name
+
 
 def init_app(app: Flask) -> None:
     """Put the headers on every answer, and the nonce of the answer into its templates."""
     app.session_interface = Sessions()
     app.context_processor(lambda: {"csp_nonce": csp_nonce()})
     app.after_request(protect)
+    hops = app.config["HOST_PROXY_HOPS"]
+    if hops:  # with none, X-Forwarded-For is what anybody may write
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
 
 
 def csp_nonce() -> str:
@@ -67,6 +80,8 @@ def protect(response: Response) -> Response:
     """The answer with its headers. A page may hold a token or a name: no cache keeps it, no proxy shares it."""
     response.headers.update(HEADERS)
     response.headers["Content-Security-Policy"] = content_security_policy()
+    if request.is_secure:
+        response.headers["Strict-Transport-Security"] = HSTS
     if request.endpoint != "static":
         response.headers["Cache-Control"] = "no-store"
         response.vary.add("Cookie")

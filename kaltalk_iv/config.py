@@ -15,7 +15,9 @@ SESSION_LIFETIME_SECONDS = 12 * 60 * 60
 MIN_SECRET_KEY_BYTES = 16  # a shorter one, "dev" above all, is guessed offline from any widget session
 
 # What stands in examples until somebody replaces it, and what a key on the keyboard looks like.
-_PLACEHOLDER = re.compile(rb"change.?(me|this)|replace.?(me|this)|your.?(own.?)?(secret|key)|insecure|example", re.IGNORECASE)
+_PLACEHOLDER = re.compile(
+    rb"change.?(me|this)|replace.?(me|this)|your.?(own.?)?(secret|key)|insecure|example", re.IGNORECASE
+)
 _FEWEST_DIFFERENT_BYTES = 6
 
 _MAKE_A_SECRET_KEY = "python -c 'import secrets; print(secrets.token_urlsafe(32))'"  # noqa: S105 - a command
@@ -31,6 +33,8 @@ class Settings:
     session_lifetime: float
     max_token_lifetime: float
     rates: Rates = field(default_factory=dict)
+    metrics_token: bytes | None = field(default=None, repr=False)
+    trusts_request_id: bool = False
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
@@ -66,7 +70,22 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         session_lifetime=_seconds(config, "KALTALK_IV_SESSION_LIFETIME", SESSION_LIFETIME_SECONDS),
         max_token_lifetime=_seconds(config, "KALTALK_IV_MAX_TOKEN_LIFETIME", MAX_LIFETIME_SECONDS),
         rates=read_rates(config),
+        metrics_token=_metrics_token(config.get("KALTALK_METRICS_TOKEN")),
+        # A request's id is taken from outside only where a proxy of ours stands in front, and puts it there.
+        trusts_request_id=str(config.get("KALTALK_PROXY_HOPS", "")).strip().strip("0") != "",
     )
+
+
+def _metrics_token(given: object) -> bytes | None:
+    """Return the token that opens the metrics, or None: then nobody sees them."""
+    if given is None or given == "":
+        return None
+    if not isinstance(given, str) or not re.fullmatch(rf"[!-~]{{{MIN_SECRET_KEY_BYTES},}}", given):
+        raise RuntimeError(
+            f"KALTALK_METRICS_TOKEN must be at least {MIN_SECRET_KEY_BYTES} plain characters without blanks. "
+            f"Make one with: {_MAKE_A_SECRET_KEY}"
+        )
+    return given.encode()
 
 
 def _session_key(secret_key: object) -> bytes:

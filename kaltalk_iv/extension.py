@@ -5,12 +5,13 @@ from collections.abc import Callable
 
 from flask import Flask
 
-from .api import create_api
+from .api import create_api, create_operations
 from .cli import commands
 from .config import read_settings
 from .dashboard import create_dashboard
 from .limiter import Limiter, read_store
 from .state import Confirm, Database, Guard, State, install
+from .watching import watch
 
 
 class KalTalkIV:
@@ -44,11 +45,13 @@ class KalTalkIV:
         """Set up ``app``. Raises RuntimeError with the mend when its configuration lacks something."""
         settings, store = read_settings(app.config), read_store(app.config)
         limiter = Limiter(settings.rates, key=settings.session_keys[0], clock=self._clock, store=store)
+        limiter.announce()
         install(app, State(settings, self._db, self._guard, self._clock, self._confirm, limiter=limiter))
         api = create_api()
         csrf = app.extensions.get("csrf")
         if csrf is not None:
             csrf.exempt(api)  # widgets send no cookies; the dashboard checks its own forms
-        app.register_blueprint(api, url_prefix=self._url_prefix)
-        app.register_blueprint(create_dashboard(), url_prefix=self._url_prefix)
+        for blueprint in (api, create_dashboard(), create_operations()):
+            watch(blueprint)
+            app.register_blueprint(blueprint, url_prefix=self._url_prefix)
         app.cli.add_command(commands)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from limits import RateLimitItem, parse
 from limits.errors import ConfigurationError, StorageError
-from limits.storage import Storage, storage_from_string
+from limits.storage import RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from .core.errors import RateLimited
@@ -87,7 +87,7 @@ def read_rates(config: Mapping[str, Any]) -> Rates:
     return {limit: rate for limit, rate in rates.items() if rate is not None}
 
 
-def read_store(config: Mapping[str, Any]) -> Storage | None:
+def read_store(config: Mapping[str, Any]) -> RedisStorage | None:
     """Return where several workers count together, or None: each counts in its own memory.
 
     Raises RuntimeError with the mend; the address may hold a password and is never shown.
@@ -104,7 +104,7 @@ def read_store(config: Mapping[str, Any]) -> Storage | None:
     try:
         if urlsplit(url).scheme not in {"redis", "rediss", "redis+unix"}:
             raise ConfigurationError
-        return storage_from_string(url, wrap_exceptions=True, **options)
+        return RedisStorage(url, wrap_exceptions=True, **options)
     except (ConfigurationError, AttributeError, TypeError, ValueError):
         raise RuntimeError(
             f"{STORAGE_SETTING} must be an address such as redis://127.0.0.1:6379/0, with the package redis installed, "
@@ -135,7 +135,7 @@ class Limiter:
         *,
         key: bytes = b"",
         clock: Callable[[], float] = time.time,
-        store: Storage | None = None,
+        store: RedisStorage | None = None,
     ) -> None:
         """``key`` (up to 64 bytes) keeps addresses and logins out of the store, and applications out of each other."""
         self._rates = rates or {}
@@ -145,6 +145,15 @@ class Limiter:
         self._local = {limit: FixedWindowRateLimiter(Windows(clock)) for limit in self._rates}
         self._shared = None if store is None else FixedWindowRateLimiter(store)
         self._rest_until = self._quiet_until = 0.0
+
+    def announce(self) -> None:
+        """Say in one log line where the counting is done."""
+        if not self._rates:
+            _log.warning("The limits are off: %s.", SWITCH_SETTING)
+        elif self._shared is None:
+            _log.info("Limits are counted in memory, by each worker for itself; %s shares them.", STORAGE_SETTING)
+        else:
+            _log.info("Limits are counted in Redis, by all workers together.")
 
     def hit(self, limit: Limit, *who: str) -> None:
         """Count one more of ``who``. Raises RateLimited when that is one too many, with the seconds to wait."""

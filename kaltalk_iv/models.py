@@ -152,10 +152,12 @@ class Conversation(Base):
         ),
         Index("ix_kaltalk_iv_conversations_status", "organization_id", "status", "last_message_at", "id"),
         Index("ix_kaltalk_iv_conversations_standing", "organization_id", "status", "standing", "last_message_at", "id"),
-        # Few are unread at a time, so they are counted without a look at the others.
+        # Few are unread at a time, so they are counted without a look at the others. SQLite takes it for its columns.
         Index(
             "ix_kaltalk_iv_conversations_unread",
             "organization_id",
+            "status",
+            "unread_count",
             sqlite_where=text("unread_count > 0 AND status = 'open'"),
             postgresql_where=text("unread_count > 0 AND status = 'open'"),
         ),

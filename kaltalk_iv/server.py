@@ -6,13 +6,17 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Flask, request
-from flask.sessions import SecureCookieSessionInterface
+import click
+from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
 from .dashboard.login import create_login, session_confirm, session_guard
 from .extension import KalTalkIV
+from .limiter import DEFAULT_RATES, STORAGE_SETTING, SWITCH_SETTING
+from .observing import configure_logs
+from .standalone import MOST_HOPS, Sessions, finish_every_answer, refuse_debug, trust_proxies
 from .store.database import CONNECTIONS, TIMEOUT_SECONDS, engine_options, normalise_url, prepare_engine
+from .watching import watch
 
 _MAKE_A_SECRET_KEY = "python -c 'import secrets; print(secrets.token_urlsafe(32))'"  # noqa: S105 - a command
 _FROM_ENVIRONMENT = {
@@ -21,18 +25,10 @@ _FROM_ENVIRONMENT = {
     "KALTALK_IV_ENCRYPTION_KEYS": "KALTALK_IV_ENCRYPTION_KEYS",
     "KALTALK_DATABASE_TIMEOUT": "KALTALK_DATABASE_TIMEOUT",
     "KALTALK_DATABASE_CONNECTIONS": "KALTALK_DATABASE_CONNECTIONS",
+    "KALTALK_PROXY_HOPS": "KALTALK_PROXY_HOPS",
+    "KALTALK_METRICS_TOKEN": "KALTALK_METRICS_TOKEN",
+    **{name: name for name in (STORAGE_SETTING, SWITCH_SETTING, *DEFAULT_RATES)},
 }
-
-
-class _Sessions(SecureCookieSessionInterface):
-    """Session cookies that are Secure, save under Flask's development server, which speaks plain http.
-
-    The server itself says what it is: a Host header would be a guess, because proxies send what they like.
-    """
-
-    def get_cookie_secure(self, app: Flask) -> bool:
-        is_development_server = request.environ.get("SERVER_SOFTWARE", "").startswith("Werkzeug/")
-        return super().get_cookie_secure(app) and not is_development_server
 
 
 def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], float] = time.time) -> Flask:
@@ -40,8 +36,10 @@ def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], f
 
     Raises RuntimeError with the mend when something it needs is missing: nothing has a default secret.
     """
+    if config is None:
+        _log_as_json()
     app = Flask("kaltalk_iv", static_folder=None)
-    app.session_interface = _Sessions()
+    app.session_interface = Sessions()
     app.config.update(
         {name: os.environ[variable] for name, variable in _FROM_ENVIRONMENT.items() if os.environ.get(variable)},
         SESSION_COOKIE_NAME="kaltalk_session",
@@ -52,6 +50,7 @@ def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], f
     app.config.update(config or {})
     if not app.config.get("SECRET_KEY"):
         raise RuntimeError(f"KALTALK_SECRET_KEY is not set. Make one with: {_MAKE_A_SECRET_KEY}")
+    refuse_debug(app)
     if not app.config.get("SQLALCHEMY_DATABASE_URI"):
         raise RuntimeError("KALTALK_DATABASE_URL is not set. Try sqlite:///kaltalk.sqlite3 or a postgresql:// address.")
     url = app.config["SQLALCHEMY_DATABASE_URI"] = normalise_url(app.config["SQLALCHEMY_DATABASE_URI"])
@@ -63,7 +62,17 @@ def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], f
         prepare_engine(db.engine)
     KalTalkIV(app, db=db, guard=session_guard, confirm=session_confirm, url_prefix="", clock=clock)
     app.register_blueprint(create_login())
+    watch(app)
+    trust_proxies(app, _whole_number(app.config, "KALTALK_PROXY_HOPS", 0, (0, MOST_HOPS)))
+    finish_every_answer(app)
     return app
+
+
+def _log_as_json() -> None:
+    """Write JSON lines where the process is ours to serve with: made from the environment, and no other command."""
+    command = click.get_current_context(silent=True)
+    if command is None or command.info_name == "run":
+        configure_logs(None, level=os.environ.get("KALTALK_LOG_LEVEL") or "INFO")
 
 
 def _whole_number(config: Mapping[str, Any], name: str, default: int, bounds: tuple[int, int]) -> int:

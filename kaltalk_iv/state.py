@@ -18,9 +18,11 @@ from .limiter import Limiter
 from .observing import signals
 from .observing.alarms import Alarms
 from .observing.metrics import Metrics
+from .observing.requests import name_organization
 from .service import coverage, events
 from .service.coverage import Tally
 from .service.events import Event
+from .service.readiness import Readiness
 
 _NAME = "kaltalk_iv"
 _log = logging.getLogger(__name__)
@@ -74,6 +76,7 @@ class State:
     tally: Tally = field(default_factory=Tally)
     metrics: Metrics = field(default_factory=Metrics)
     alarms: Alarms = field(default_factory=Alarms)
+    readiness: Readiness = field(default_factory=Readiness)
     limiter: Limiter = field(default_factory=Limiter)
 
     @property
@@ -117,6 +120,7 @@ class State:
         """Count an identify, in memory alone. The first failure of a kind in a minute is a line in the log."""
         now = self.clock()
         self.tally.add(sighting, now)
+        name_organization(sighting.organization_id)
         self.metrics.identify(sighting)
         if sighting.outcome is Outcome.FAILED:
             message = f"An identify of {sighting.organization_id} failed: {sighting.reason}."

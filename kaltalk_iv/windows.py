@@ -1,7 +1,7 @@
 """Counts in the memory of one worker, for ``limits``: bounded, without a thread, on the application's clock.
 
-The memory store that comes with ``limits`` has no bound, and a thread of it walks all that it holds many times a second:
-a flood from 100,000 addresses would cost a third of a core long after it was refused.
+The memory store that comes with ``limits`` has no bound, and a thread of it walks all that it holds many times a
+second: after a flood from 100,000 addresses that costs a third of a core.
 """
 
 import threading

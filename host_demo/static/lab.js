@@ -62,8 +62,7 @@ async function experiment(button) {
   try {
     const prepared = await ask(lab.dataset.prepare, { experiment: name });
     const path = `/v1/organizations/${lab.dataset.organization}/identify`;
-    const body = JSON.stringify(prepared.body, null, 2);
-    const answer = await send(path, body);
+    const answer = await send(path, prepared.body);
     const session = answer.body.session?.token;
     if (session) {
       const text = `From the lab: ${prepared.label}`;
@@ -72,7 +71,7 @@ async function experiment(button) {
     const seen = await ask(lab.dataset.seen, session ? { experiment: name, session } : { experiment: name });
     if (mine !== run) return;
     showToken(prepared);
-    put("step-request", code(`POST ${lab.dataset.kaltalk}${path}\nContent-Type: application/json\n\n${body}`, prepared.token));
+    put("step-request", code(`POST ${lab.dataset.kaltalk}${path}\nContent-Type: application/json\n\n${prepared.body}`, prepared.token));
     showAnswer(prepared, answer);
     showRecord(seen.record, answer);
     showInbox(seen.row);
@@ -92,17 +91,16 @@ function stop(error) {
 }
 
 function showToken({ known, token, snippet }) {
-  put("step-known", facts(Object.entries(known).map(([name, value]) => [name, el("bdi", "", value)])));
+  put("step-known", facts(known.map(([name, value]) => [name, el("bdi", "", value)])));
   put("step-snippet", code(snippet, token));
   if (!token) return put("step-token", el("p", "", "This time no token is signed."));
-  const json = (value) => JSON.stringify(value, null, 2);
   const clock = (seconds) => new Date(seconds * 1000).toLocaleString();
-  const { iat, exp } = token.payload;
+  const [signed, end] = token.times;
   put(
     "step-token",
     el("pre", "code whole", ...coloured(token.parts)),
-    part("header", json(token.header)),
-    part("payload", json(token.payload), `Signed ${clock(iat)}, good until ${clock(exp)} on your clock.`),
+    part("header", token.header),
+    part("payload", token.payload, `Signed ${clock(signed)}, good until ${clock(end)} on your clock.`),
     part("signature", token.parts[2] || "(empty)"),
   );
 }
@@ -118,10 +116,10 @@ function facts(rows) {
 function showAnswer({ checks, mode }, answer) {
   const shown = structuredClone(answer.body);
   if (shown.session) shown.session.token = `${shown.session.token.slice(0, 12)}… (kept in this page)`;
-  const lines = (checks?.lines ?? []).map(({ title, passed, detail }) =>
-    el("li", passed === null ? "skipped" : passed ? "passed" : "failed",
-      el("strong", "", passed === null ? "Not reached: " : passed ? "Passed: " : "Failed: ", title),
-      el("span", "hint", detail)));
+  const lines = (checks?.lines ?? []).map(({ title, passed, detail }) => {
+    const word = passed === null ? "Not reached" : passed ? "Passed" : "Failed";
+    return el("li", word.toLowerCase().replace(" ", "-"), el("strong", "", el("span", "word", `${word}: `), title), el("span", "hint", detail));
+  });
   const unchecked = mode.acts === "off" ? "The mode is Off, so KalTalk only read the token. Had it looked, this is what it would have found." : null;
   put(
     "step-answer",
@@ -182,7 +180,7 @@ function showResult(name, { label, after, mode }, answer, seen) {
     "verdict",
     el("p", "outcome", isRefused ? el("strong", "refused", `Refused with ${answer.status}`) : shield(kind, seen.row?.no_shield ?? "No shield"), reason ? el("code", "", reason) : null),
     judged ? el("p", "judged", judged) : null,
-    el("p", "", isRefused ? answer.body.detail : seen.row.why),
+    el("p", "", isRefused ? `The browser reads: “${answer.body.detail}”` : `The agent reads: “${seen.row.why}”`),
     el("p", "", mode.acts === "off" ? "The mode is Off: no token is verified, whatever it holds. Choose another mode above to see the difference." : after),
   );
   const state = isRefused ? "refused" : answer.body.identity.state;

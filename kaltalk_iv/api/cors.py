@@ -1,6 +1,17 @@
 """CORS (the Fetch standard): which page may read an answer. No cookies, no credentials, one exact origin or none."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from flask import Response, request
+from werkzeug.exceptions import HTTPException
+
+from ..core.errors import KalTalkError, OriginNotAllowed, UnknownOrganization, Unreadable
+from ..core.origins import is_allowed
+from ..session_seal import unseal
+from ..state import current_state
+from ..store.organizations import get_organization
+from .bodies import read_bearer
 
 _METHODS = "GET, POST, DELETE"
 _HEADERS = "Authorization, Content-Type"
@@ -20,6 +31,41 @@ def allow_page(response: Response) -> Response:
         response.headers["Access-Control-Allow-Origin"] = origin
         response.headers["Access-Control-Expose-Headers"] = "Retry-After"
     return response
+
+
+@contextmanager
+def errors_for_its_own_pages(organization_id: Callable[[], str]) -> Iterator[None]:
+    """Refuse a page with the 403 first, when its request is wrong in a way that shows before origins are compared.
+
+    Only then is the organization looked up here, by the id that is returned or by nothing when KalTalkError is raised.
+    A 429 is told to any page that asks: to look up its organization is the work that a limit is there to save.
+    """
+    try:
+        yield
+    except (HTTPException, Unreadable):
+        try:
+            if page_origin() is not None:
+                check_page(organization_id())
+        except OriginNotAllowed:
+            raise
+        except KalTalkError:
+            pass  # nobody's page: the first error stands
+        raise
+
+
+def check_page(organization_id: str) -> None:
+    """Raise OriginNotAllowed or UnknownOrganization unless the calling page may speak to this organization."""
+    organization = get_organization(current_state().session, organization_id)
+    if organization is None:
+        raise UnknownOrganization
+    if not is_allowed(page_origin(), organization.origins):
+        raise OriginNotAllowed
+
+
+def organization_in_session() -> str:
+    """Return the id of the organization whose widget session came with the request. Raises KalTalkError without one."""
+    state = current_state()
+    return unseal(read_bearer(), state.settings.session_keys, state.clock()).organization_id
 
 
 def preflight() -> Response:

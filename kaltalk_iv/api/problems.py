@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, json
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
@@ -22,6 +22,7 @@ from ..core.errors import (
     UnknownOrganization,
     Unreadable,
 )
+from ..state import current_state
 
 RETRY_AFTER_SECONDS = 5
 
@@ -38,7 +39,13 @@ _STATUS: dict[type[KalTalkError], int] = {
     RateLimited: 429,
     SecretUnavailable: 503,
 }
-_HTTP_CODES = {400: "unreadable", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
+_HTTP_CODES = {
+    400: "unreadable",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+}
 
 
 def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
@@ -52,9 +59,9 @@ def problem(status: int, code: str, detail: str, headers: dict[str, str] | None 
 def add_error_handlers(blueprint: Blueprint) -> None:
     """Answer every error of ``blueprint``'s own routes as a problem."""
     blueprint.register_error_handler(KalTalkError, _answer_ours)
-    blueprint.register_error_handler(HTTPException, _answer_http)
+    blueprint.register_error_handler(HTTPException, answer_http)
     # ProgrammingError is how PostgreSQL says that the tables are not there yet.
-    for error in (OperationalError, InterfaceError, IntegrityError, ProgrammingError, PoolTimeout):
+    for error in (OperationalError, InterfaceError, InternalError, IntegrityError, ProgrammingError, PoolTimeout):
         blueprint.register_error_handler(error, _answer_database)
 
 
@@ -73,7 +80,8 @@ def _answer_ours(error: KalTalkError) -> Response:
     return problem(status, error.code, detail, headers)
 
 
-def _answer_http(error: HTTPException) -> Response:
+def answer_http(error: HTTPException) -> Response:
+    """Return the problem for an error that Werkzeug names."""
     status = error.code or 500
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
     return problem(status, _HTTP_CODES.get(status, "error"), error.description or "", headers)

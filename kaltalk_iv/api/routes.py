@@ -12,15 +12,16 @@ from flask import Blueprint, Response, jsonify, request, send_from_directory, ur
 from werkzeug.exceptions import MethodNotAllowed
 
 from ..core.coverage import sighting_of
-from ..core.errors import IdentityRefused, OriginNotAllowed, UnknownOrganization
-from ..core.origins import is_allowed
+from ..core.errors import IdentityRefused
 from ..core.policy import State, Verdict
 from ..core.text import parse_client_message_id, parse_message
+from ..limiter import Limit, network_of
+from ..observing.requests import name_organization
 from ..service import chat
+from ..service.events import IdentityFailed
 from ..service.identify import Identified, identify, read_request
 from ..state import current_state
 from ..store.messages import MessageRecord
-from ..store.organizations import get_organization
 from . import cors
 from .bodies import drain, read_bearer, read_json_object
 from .problems import add_error_handlers
@@ -30,6 +31,13 @@ MESSAGE_BYTES = 32 * 1024
 
 _DESCRIPTION_RULE = "/v1/openapi.json"
 _PUBLIC = frozenset({"kaltalk_iv_api.widget", "kaltalk_iv_api.description"})
+# JSON is for scripts that CORS lets read it: opened as a page or drawn into one, it is nothing.
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
 _STATIC = Path(__file__).parent.parent / "static"
 # Every method is routed, so that a wrong one gets a problem of ours and not the application's page.
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -39,7 +47,7 @@ def create_api() -> Blueprint:
     """Return the blueprint of the widget's API."""
     api = Blueprint("kaltalk_iv_api", __name__)
     routes: dict[str, Callable[..., Response]] = {
-        "/v1/organizations/<organization_id>/identify": identify_visitor,
+        "/v1/organizations/<path:organization_id>/identify": identify_visitor,
         "/v1/messages": messages,
         "/v1/session": session,
     }
@@ -48,21 +56,26 @@ def create_api() -> Blueprint:
     api.add_url_rule("/widget/kaltalk.js", view_func=widget, methods=("GET",))
     api.add_url_rule(_DESCRIPTION_RULE, view_func=description, methods=("GET",))
     add_error_handlers(api)
-    api.after_request(_finish)
+    api.after_request(finish)
     return api
 
 
 def identify_visitor(organization_id: str) -> Response:
     """POST: weigh what the page says of its visitor and hand out a widget session."""
-    if request.method == "OPTIONS":
-        return _identify_preflight(organization_id)
-    _accept("POST")
     state = current_state()
-    asked = read_request(read_json_object(IDENTIFY_BYTES), cors.page_origin())
+    state.limiter.hit(Limit.IDENTIFY_ADDRESS, network_of(request.remote_addr))
+    if request.method == "OPTIONS":
+        cors.check_page(organization_id)
+        return cors.preflight()
+    state.limiter.hit(Limit.IDENTIFY_ORGANIZATION, organization_id)
+    with cors.errors_for_its_own_pages(lambda: organization_id):
+        _accept("POST")
+        asked = read_request(read_json_object(IDENTIFY_BYTES), cors.page_origin())
     try:
         found = state.commit(lambda session, now: identify(session, state.settings, organization_id, asked, now))
     except IdentityRefused as refused:
         state.count(sighting_of(organization_id, Verdict(State.UNVERIFIED, refused.reason), refused.seconds_off))
+        state.tell(IdentityFailed(organization_id, None, None, refused.reason, refused=True, at=state.clock()))
         raise
     state.count(sighting_of(organization_id, found.session.verdict, found.seconds_off))
     return jsonify(_identified(found))
@@ -72,16 +85,20 @@ def messages() -> Response:
     """POST: store a message, once. GET: what the visitor may read after a cursor."""
     if request.method == "OPTIONS":
         return cors.preflight()
-    _accept("GET", "POST")
-    return _send_message() if request.method == "POST" else _read_messages()
+    current_state().limiter.hit(Limit.MESSAGES_ADDRESS, network_of(request.remote_addr))
+    with cors.errors_for_its_own_pages(cors.organization_in_session):
+        _accept("GET", "POST")
+        return _send_message() if request.method == "POST" else _read_messages()
 
 
 def session() -> Response:
     """DELETE: end the widget session."""
     if request.method == "OPTIONS":
         return cors.preflight()
-    _accept("DELETE")
     state = current_state()
+    state.limiter.hit(Limit.MESSAGES_ADDRESS, network_of(request.remote_addr))
+    with cors.errors_for_its_own_pages(cors.organization_in_session):
+        _accept("DELETE")
     token, origin = read_bearer(), cors.page_origin()
     state.commit(lambda session, now: chat.end_session(session, state.settings, token, origin, now))
     return Response(status=HTTPStatus.NO_CONTENT)
@@ -104,27 +121,23 @@ def _description() -> dict[str, Any]:
     return described
 
 
-def _identify_preflight(organization_id: str) -> Response:
-    organization = get_organization(current_state().session, organization_id)
-    if organization is None:
-        raise UnknownOrganization
-    if not is_allowed(cors.page_origin(), organization.origins):
-        raise OriginNotAllowed
-    return cors.preflight()
-
-
 def _send_message() -> Response:
     state = current_state()
     token, origin = read_bearer(), cors.page_origin()
     body = read_json_object(MESSAGE_BYTES)
     text = parse_message(body.get("text"))
     client_message_id = parse_client_message_id(body.get("clientMessageId"))
+    earlier = chat.earlier_session(state.settings, body.get("session"))
 
     def send(session: Any, now: float) -> tuple[MessageRecord, str]:
         visitor = chat.enter(session, state.settings, token, origin, now)
-        return chat.send_message(session, visitor, text, client_message_id, now)
+        name_organization(visitor.session.organization_id)
+        state.limiter.hit(Limit.SEND_SESSION, visitor.session.id)
+        state.limiter.hit(Limit.SEND_ORGANIZATION, visitor.session.organization_id)
+        return chat.send_message(session, visitor, text, client_message_id, now, earlier=earlier)
 
     message, cursor = state.commit(send)
+    state.metrics.message(message.state)
     answer = jsonify({"message": _message(message), "cursor": cursor})
     answer.status_code = HTTPStatus.CREATED
     return answer
@@ -133,6 +146,7 @@ def _send_message() -> Response:
 def _read_messages() -> Response:
     state = current_state()
     visitor = chat.enter(state.session, state.settings, read_bearer(), cors.page_origin(), state.clock())
+    name_organization(visitor.session.organization_id)
     thread = chat.read_thread(state.session, visitor, request.args.get("after", chat.START))
     return jsonify(
         {
@@ -148,10 +162,11 @@ def _accept(*methods: str) -> None:
         raise MethodNotAllowed(methods, f"This address takes {' and '.join(methods)}.")
 
 
-def _finish(response: Response) -> Response:
+def finish(response: Response) -> Response:
+    """Return ``response`` with the headers of the API."""
     current_state().write_counts_after(response)
     drain()
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.update(_HEADERS)
     if request.endpoint not in _PUBLIC:
         response.headers["Cache-Control"] = "no-store"
         return cors.allow_page(response)

@@ -1,6 +1,6 @@
-"""What an agent asks of the inbox: filters, a search and a place in the list. All of it comes from a URL, so from anybody.
+"""What an agent asks of the inbox: filters, a search and a place in the list.
 
-Nothing here raises: a bad filter is no filter, and a bad place is the beginning.
+All of it comes from a URL, so from anybody. Nothing here raises: a bad filter is no filter, and a bad place is none.
 """
 
 import base64

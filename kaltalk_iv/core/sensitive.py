@@ -141,7 +141,7 @@ def _is_key_to_something(name: str, value: str) -> bool:
 
 
 def _is_random(part: str, least: int) -> bool:
-    """True for a long piece of letters and digits mixed; not for a UUID, which names a thing, nor for hyphened words."""
+    """True for a long piece of letters and digits mixed; not for a UUID, which names a thing, nor for joined words."""
     if len(part) < least or _UUID.fullmatch(part):
         return False
     longest = max(re.findall(r"[A-Za-z0-9]+", part), key=len, default="")

@@ -1,12 +1,13 @@
 """The list as a page shows it: what its URL asks for, the links of its filters, and what is said of what it holds."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from flask import request, url_for
 
 from ..core.listing import Filters, Place, Status, read_filters, read_place, write_place
 from ..core.policy import Mode, State
-from ..service.inbox import LIST_LENGTH, MOST_UNREAD, Listing, list_conversations
+from ..service.inbox import MOST_UNREAD, Listing, list_conversations
 from ..state import current_state
 from .protection import viewer
 
@@ -21,7 +22,7 @@ STATUSES = {Status.OPEN: "Open", Status.CLOSED: "Closed", None: "All"}
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A link that sets a filter. ``fields`` is what the link asks for, for a form that keeps it."""
+    """A link of the list."""
 
     label: str
     url: str
@@ -30,14 +31,15 @@ class Choice:
 
 def asked_listing() -> Listing:
     """Return the page of the list that the URL of this request asks for. Any URL asks for one."""
-    asked = request.args
-    filters = read_filters(asked.get("identity", ""), asked.get("status", ""), asked.get("q", ""))
-    newer = read_place(asked.get("newer", ""))
-    place = newer or read_place(asked.get("older", ""))
+    filters, place, newer = _asked()
     state = current_state()
-    return list_conversations(
-        state.session, viewer().organization_id, state.clock(), filters, place, newer=newer is not None
-    )
+    return list_conversations(state.session, viewer().organization_id, state.clock(), filters, place, newer=newer)
+
+
+def asked_query() -> dict[str, Any]:
+    """Return the part of this request's URL that asks for a page of the list, for a link beside it."""
+    filters, place, newer = _asked()
+    return query(filters) | _place_query(place, newer=newer)
 
 
 def query(filters: Filters) -> dict[str, str]:
@@ -54,8 +56,7 @@ def query(filters: Filters) -> dict[str, str]:
 
 def place_query(listing: Listing) -> dict[str, str]:
     """Return what asks for this very page again, for the links and the script of a page that shows it beside others."""
-    place = {} if listing.place is None else {"newer" if listing.newer else "older": write_place(listing.place)}
-    return query(listing.filters) | place
+    return query(listing.filters) | _place_query(listing.place, newer=listing.newer)
 
 
 def states(listing: Listing) -> list[Choice]:
@@ -94,14 +95,19 @@ def clear_url(listing: Listing) -> str | None:
 
 
 def page_title(listing: Listing) -> str:
-    """Return what a browser's tab says: how many wait for somebody to read them, and what is listed."""
+    """Return what a browser's tab says: how many conversations are unread, and which are listed."""
+    return with_unread(heading(listing), listing)
+
+
+def heading(listing: Listing) -> str:
+    """Return which conversations are listed, in a few words."""
     asked = listing.filters
     parts = [] if asked.state is None else [STATES[asked.state].lower()]
     if asked.status is not Status.OPEN:
         parts.append("closed" if asked.status is Status.CLOSED else "open and closed")
     if asked.search is not None:
         parts.append("search")
-    return with_unread("Inbox" + (f": {', '.join(parts)}" if parts else ""), listing)
+    return "Inbox" + (f": {', '.join(parts)}" if parts else "")
 
 
 def with_unread(title: str, listing: Listing) -> str:
@@ -115,10 +121,10 @@ def unread(listing: Listing) -> str:
 
 
 def summary(listing: Listing) -> str:
-    """Return how much of what was asked for stands in the list."""
+    """Return how much of what was asked for stands in the list; nothing for an empty one, which speaks for itself."""
     count = len(listing.entries)
     if not count:
-        return empty(listing)
+        return ""
     if listing.has_newer or listing.has_older:
         which = "The newest" if not listing.has_newer else "The next" if listing.has_older else "The last"
         return f"{which} {count} conversations" if count > 1 else f"{which} conversation"
@@ -144,10 +150,22 @@ def cut_notice() -> str:
     return "Many match. Only some were looked through: type more."
 
 
+def _asked() -> tuple[Filters, Place | None, bool]:
+    asked = request.args
+    filters = read_filters(asked.get("identity", ""), asked.get("status", ""), asked.get("q", ""))
+    newer = read_place(asked.get("newer", ""))
+    return filters, newer or read_place(asked.get("older", "")), newer is not None
+
+
+def _place_query(place: Place | None, *, newer: bool) -> dict[str, str]:
+    return {} if place is None else {"newer" if newer else "older": write_place(place)}
+
+
 def _place(listing: Listing, index: int) -> str:
     said = listing.entries[index].conversation
     return write_place(Place(said.last_message_at, said.id))
 
 
 def _url(filters: Filters, **place: str) -> str:
-    return url_for("kaltalk_iv_dashboard.inbox", **query(filters), **place)
+    asked: dict[str, Any] = query(filters) | place
+    return url_for("kaltalk_iv_dashboard.inbox", **asked)

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from ..service import agents
 from ..state import Role, Viewer, current_state
+from .attempts import Attempt
 from .problems import add_error_pages
 from .protection import protect
 
@@ -59,6 +60,7 @@ def show() -> AnyResponse:
 def log_in() -> AnyResponse:
     """POST: open a login. Unknown login and wrong password answer alike."""
     login, password = request.form.get("login", ""), request.form.get("password", "")
+    attempt = Attempt(login)
     before = session.get(_COOKIE_KEY)
     token = current_state().commit(lambda db, now: agents.log_in(db, login, password, now))
     if token is None:
@@ -66,7 +68,7 @@ def log_in() -> AnyResponse:
     current_state().commit(lambda db, _now: agents.log_out(db, before))
     session.clear()  # nothing that was planted in this browser before the login survives it
     session[_COOKIE_KEY] = token
-    return redirect(_target(), HTTPStatus.SEE_OTHER)
+    return attempt.succeeded(redirect(_target(), HTTPStatus.SEE_OTHER))
 
 
 def log_out() -> AnyResponse:

@@ -6,17 +6,16 @@ from pathlib import Path
 from flask import Blueprint, Response, redirect, send_from_directory, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from ..core.listing import MAX_SEARCH
 from ..core.text import MAX_MESSAGE
-from ..service import inbox as use_cases
-from ..state import current_state
-from . import live, wording
+from . import listing, live, wording
 from .conversation import add_conversation
 from .problems import add_error_pages
-from .protection import admit_viewer, protect, viewer
+from .protection import admit_viewer, protect
 from .settings import add_settings
 
 _PACKAGE = Path(__file__).parent.parent
-_TEMPLATE_VALUES = {"wording": wording, "max_message": MAX_MESSAGE, "list_length": use_cases.LIST_LENGTH}
+_TEMPLATE_VALUES = {"wording": wording, "listing": listing, "max_message": MAX_MESSAGE, "max_search": MAX_SEARCH}
 _ASSETS = ("dashboard.css", "dashboard.js", "settings.css", "settings.js")
 
 
@@ -41,10 +40,8 @@ def home() -> AnyResponse:
 
 
 def inbox() -> Response:
-    """GET: the conversations, newest first."""
-    state = current_state()
-    entries = use_cases.list_conversations(state.session, viewer().organization_id, state.clock())
-    return live.answer("inbox", entries=entries, opened=None)
+    """GET: a page of the conversations, filtered as the URL says, newest first."""
+    return live.answer("inbox", listed=listing.asked_listing(), opened=None)
 
 
 def asset(name: str) -> Response:

@@ -3,11 +3,11 @@
 from http import HTTPStatus
 
 from flask import Blueprint, Response, make_response, render_template
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from ..core.errors import KalTalkError, NotFound, SecretUnavailable, UnknownOrganization
+from ..core.errors import KalTalkError, NotFound, RateLimited, SecretUnavailable, UnknownOrganization
 from ..state import current_state
 from .protection import FORGED
 
@@ -17,7 +17,9 @@ _PAGES = {
     400: ("This could not be done", "Go back, reload the page and try again. What you typed is still there."),
     403: ("This dashboard is not open to you", "Ask an admin of your organization to let you in."),
     404: ("There is no such page", "It may have been removed, or it was never here. The inbox has what is yours."),
+    405: ("Not like this", "This address does not take that kind of request. The inbox has what is yours."),
     413: ("That was too much at once", "Go back, make your text shorter and send it again."),
+    429: ("That was too often", "Wait a little, then go back and try again. What you typed is still there."),
     503: ("KalTalk is out of reach right now", "Nothing is lost. Wait a few seconds and reload the page."),
 }
 _OTHER = ("Something went wrong", "Go back to the inbox and try again.")
@@ -27,7 +29,7 @@ def add_error_pages(blueprint: Blueprint) -> None:
     """Answer every error of ``blueprint``'s own views with a page of ours."""
     blueprint.register_error_handler(KalTalkError, _answer_ours)
     blueprint.register_error_handler(HTTPException, _answer_http)
-    for error in (OperationalError, InterfaceError, ProgrammingError, IntegrityError, PoolTimeout):
+    for error in (OperationalError, InterfaceError, InternalError, ProgrammingError, IntegrityError, PoolTimeout):
         blueprint.register_error_handler(error, _answer_database)
 
 
@@ -44,6 +46,10 @@ def _answer_ours(error: KalTalkError) -> Response:
         return error_page(
             HTTPStatus.SERVICE_UNAVAILABLE, "A signing secret cannot be opened. Tell whoever runs KalTalk."
         )
+    if isinstance(error, RateLimited):
+        answer = error_page(HTTPStatus.TOO_MANY_REQUESTS, f"You can go on in {error.retry_after} seconds.")
+        answer.headers["Retry-After"] = str(error.retry_after)
+        return answer
     # Unknown and another organization's answer alike, so nothing of the error reaches the page.
     return error_page(404 if isinstance(error, NotFound | UnknownOrganization) else 400)
 

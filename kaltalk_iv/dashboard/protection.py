@@ -16,6 +16,7 @@ FORM_BYTES = 64 * 1024
 # A page stays open for a working day. The token is bound to the browser's session, which ends earlier.
 CSRF_SECONDS = 12 * 60 * 60
 PUBLIC = frozenset({"kaltalk_iv_dashboard.asset"})
+PERMISSIONS_POLICY = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
 FORGED = "This form was not sent from a page that we gave you, or that page has grown too old."
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -77,6 +78,7 @@ def add_headers(response: Response) -> Response:
         ),
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": PERMISSIONS_POLICY,
         "Referrer-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ..core.errors import Reason
+from ..core.listing import Status
+from ..core.lookalikes import mixed_alphabets, with_invisible_named
 from ..core.policy import Mode, State
+from ..core.sensitive import Kind
 from ..service.conversation import OpenConversation
 from ..service.inbox import Entry
 from ..store.messages import MessageRecord
@@ -53,9 +56,51 @@ NO_NAME = {State.ANONYMOUS: "Anonymous visitor", State.UNVERIFIED: "Unknown visi
 FIELD_LABELS = {"external_id": "Customer id", "email": "E-mail", "name": "Name"}
 
 
+KINDS = {
+    Kind.SIGNING_SECRET: "A signing secret",
+    Kind.KEY: "A secret key",
+    Kind.TOKEN: "A token",
+    Kind.PASSWORD: "A password or a code",
+    Kind.CARD: "A card number",
+    Kind.IBAN: "A bank account",
+    Kind.LINK: "A link that may let somebody in",
+    Kind.EMAIL: "An e-mail address",
+}
+_ISOLATED = "\u2068{}\u2069"  # what <bdi> is in a page, where no element can stand: in its title
+
+
 def title(entry: Entry) -> str:
     """Return the name that heads a conversation."""
-    return entry.title or NO_NAME[entry.verdict.state]
+    return NO_NAME[entry.verdict.state] if entry.title is None else visible(entry.title)
+
+
+def page_title(entry: Entry) -> str:
+    """Return the title of a conversation's page: the identity in our words first, so that no name can stand for it."""
+    if entry.title is None:
+        return NO_NAME[entry.verdict.state]
+    words = {"verified": "Identity verified", "unverified": "Unverified"}.get(shield(entry) or "", "Not checked")
+    return f"{words}: {_ISOLATED.format(title(entry))}"
+
+
+def is_title_claimed(entry: Entry) -> bool:
+    """True when whoever writes here has not proven the name that heads the conversation."""
+    return entry.title is not None and entry.verdict.state is not State.VERIFIED
+
+
+def visible(value: str) -> str:
+    """Return a claimed value with what draws nothing written out."""
+    return with_invisible_named(value)
+
+
+def mixture(value: str) -> str:
+    """Return a note on letters of two alphabets in one word, or nothing."""
+    alphabets = mixed_alphabets(value)
+    return f"Mixes {' and '.join(alphabets)} letters in one word." if alphabets else ""
+
+
+def when(reason: Reason) -> str:
+    """Return the word before the time of a reason: some happen at a moment, others last."""
+    return "since" if reason in {Reason.NO_TOKEN, Reason.VERIFICATION_OFF} else "at"
 
 
 def shield(entry: Entry) -> str | None:
@@ -87,8 +132,20 @@ def short(reason: str) -> str:
     return REASONS[Reason(reason)].short
 
 
+def is_about_status(line: MessageRecord) -> bool:
+    """True for an event that closed the conversation or opened it again; the others are about its identity."""
+    return line.text in {status.value for status in Status}
+
+
 def event(line: MessageRecord) -> str:
-    """Return the line that says how the identity changed at this place. An event's text is the state before it."""
+    """Return the line that says what changed at this place; the name of the agent who did it, if any, comes after it.
+
+    The text of an event is the status that the conversation got, or the identity state that it had before.
+    """
+    if line.text == Status.CLOSED:
+        return "Closed by"
+    if line.text == Status.OPEN:
+        return "Reopened by" if line.author_name else "Reopened by a new message"
     if line.state == State.VERIFIED:
         return "Identity verified from here"
     if line.state == State.ANONYMOUS:
@@ -97,6 +154,22 @@ def event(line: MessageRecord) -> str:
     if line.text == State.VERIFIED:
         return f"Identity lost here{reason}"
     return f"Identity claimed without proof from here{reason}"
+
+
+def happened_at(entry: Entry) -> float:
+    """Return when an identity came to what it is: a proof that has run out did so at its own time."""
+    said = entry.conversation
+    ran_out = said.proven_until if entry.verdict.reason is Reason.EXPIRED else None
+    return said.state_since if ran_out is None else ran_out
+
+
+def beginning(line: MessageRecord) -> str:
+    """Return how proven the first line of a conversation was."""
+    if line.state == State.VERIFIED:
+        return "Began with a verified identity"
+    if line.state == State.ANONYMOUS:
+        return "Began without an identity"
+    return "Began with a claim" + ("" if line.reason is None else f": {short(line.reason)}")
 
 
 def reach(opened: OpenConversation) -> str:

@@ -1,11 +1,13 @@
 """Schema changes, shipped with the package: an application upgrades our tables without knowing about Alembic."""
 
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from .partitions import ask_for_partitions
 
@@ -35,6 +37,19 @@ def current_revision(engine: sa.Engine) -> str | None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
         return context.get_current_revision()
+
+
+def is_current(engine: sa.Engine) -> bool:
+    """True when our tables are at this code's revision, or at one that it does not know: a later one."""
+    newest, known = _revisions()
+    revision = current_revision(engine)
+    return revision == newest or (revision is not None and revision not in known)
+
+
+@cache
+def _revisions() -> tuple[str | None, frozenset[str]]:
+    scripts = ScriptDirectory(Path(__file__).parent)
+    return scripts.get_current_head(), frozenset(script.revision for script in scripts.walk_revisions())
 
 
 def _config(connection: sa.Connection) -> Config:

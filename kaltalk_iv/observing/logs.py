@@ -64,8 +64,9 @@ def configure_logs(
 ) -> None:
     """Write what ``logger`` says as JSON lines to ``stream`` (the standard error output by default).
 
-    ``None`` is the root logger: everything of this process. A logger that has handlers already keeps them and gets no
-    other: whoever set it up knows better.
+    ``None`` is the root logger: everything of this process, for a process that is ours alone; ``level`` then is that
+    of our lines, and others keep theirs. A logger that has handlers already keeps them and gets no other: whoever set
+    it up knows better.
     """
     chosen = logging.getLogger(logger)
     if chosen.handlers:
@@ -73,7 +74,7 @@ def configure_logs(
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
     chosen.addHandler(handler)
-    chosen.setLevel(level)
+    logging.getLogger(logger or LOGGER).setLevel(level)
     if logger is not None:
         chosen.propagate = False  # else the application's own handlers would write each line again
 
@@ -88,10 +89,12 @@ def gunicorn_logging(level: str = "INFO") -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"generic": {"()": JsonFormatter}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "generic"}},
-        "root": {"level": level, "handlers": ["console"]},
+        # At INFO the root logger would have SQLAlchemy log every statement.
+        "root": {"level": "WARNING", "handlers": ["console"]},
         "loggers": {
+            LOGGER: {"level": level},
             "gunicorn.error": {"level": level, "handlers": [], "propagate": True},
-            "gunicorn.access": {"level": level, "handlers": [], "propagate": True},
+            "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
         },
     }
 

@@ -18,7 +18,7 @@ _Replacement = str | Callable[[re.Match[str]], str]
 # Our own forms: signing secrets, encryption keys, widget sessions.
 _OURS = re.compile(rf"(?:ktiv_|ktek_|kts1\.)[{_WORD}]++", re.IGNORECASE)
 # Segments with dots between them: a user token, in three parts or cut off, and a signed cookie.
-_DOTTED = re.compile(rf"(?<![{_WORD}])[{_WORD}]++(?:\.[={_WORD}]*+)*+")
+_DOTTED = re.compile(rf"(?<![{_WORD}])(?=[.={_WORD}]{{16}})[{_WORD}]++(?:\.[={_WORD}]*+)*+")
 # How base64 of a JSON object begins, with a quote or white space after the brace; eJ: of a compressed text.
 _BASE64_JSON = re.compile(rf"e(?:y[A-DI-L]|w[k-r0-3])[{_WORD}]{{8}}|eJ[{_WORD}]{{16}}")
 # Whatever else has the length and the look of a key: 32 bytes in base64 are 43 characters.
@@ -33,7 +33,7 @@ _SENSITIVE = (
 )
 # name=value, name: value, "name": "value", 'name': 'value', as forms, JSON and Python write it.
 _NAMED = re.compile(
-    rf"((?:{_SENSITIVE})[\w-]{{0,32}}+\\?[\"']?[ \t]{{0,4}}[=:][ \t]{{0,4}})"
+    rf"((?=[acejpst])(?:{_SENSITIVE})[\w-]{{0,32}}+\\?[\"']?[ \t]{{0,4}}[=:][ \t]{{0,4}})"
     r"(b?\"(?:[^\"\\]|\\.)*+\"?|b?'(?:[^'\\]|\\.)*+'?|\\{1,4}[\"'][^\"'\\]*+|[^\s&;,\"'})\]]++)",
     re.IGNORECASE,
 )
@@ -48,7 +48,7 @@ def redact(text: str) -> str:
     text = text[:MAX_CHARACTERS]
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
-    return text
+    return text[:MAX_CHARACTERS]
 
 
 def _blot_tokens(match: re.Match[str]) -> str:

@@ -22,6 +22,7 @@ class Trace:
     id: str
     organization_id: str | None = None
     began: float = field(default_factory=time.perf_counter)
+    is_finished: bool = False
 
     @property
     def seconds(self) -> float:

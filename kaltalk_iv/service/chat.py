@@ -1,5 +1,6 @@
 """What a widget does with its session: send a message, read its thread, end it."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from ..core.errors import (
     SessionInvalid,
     Unreadable,
 )
+from ..core.listing import Status
 from ..core.policy import Mode, State, Verdict, verdict_now
 from ..core.sessions import WidgetSession
 from ..session_seal import unseal
@@ -75,20 +77,30 @@ def enter(session: Session, settings: Settings, token: object, origin: str | Non
 
 
 def send_message(
-    session: Session, visitor: Visitor, text: str, client_message_id: str, now: float
+    session: Session,
+    visitor: Visitor,
+    text: str,
+    client_message_id: str,
+    now: float,
+    *,
+    earlier: WidgetSession | None = None,
 ) -> tuple[MessageRecord, str]:
     """Return the stored message and the cursor after it; sent again under the same id, it is stored once.
 
-    Raises Conflict when other words were sent under this id.
+    ``earlier`` is the session under which the page tried first, when it has had to begin another one since. Raises
+    Conflict when other words were sent under this id.
     """
     speaker = visitor.session
     sent = messages.find_sent(session, speaker, client_message_id)
+    if sent is None and earlier is not None and earlier.organization_id == speaker.organization_id:
+        sent = messages.find_sent(session, earlier, client_message_id)
     if sent is not None:
         if sent[1].text != text:
             raise Conflict("This clientMessageId was used for other words. Send the message under a new one.")
         return sent[1], _cursor(sent[0], sent[1].position)
     thread = _locked_thread(session, visitor, now)
     speak(session, thread, speaker, visitor.verdict, now)
+    _open_again(session, thread, visitor, now)
     message = messages.append(
         session,
         speaker.organization_id,
@@ -102,6 +114,18 @@ def send_message(
         client_message_id=client_message_id,
     )
     return message, _cursor(thread.id, message.position)
+
+
+def earlier_session(settings: Settings, token: object) -> WidgetSession | None:
+    """Return the session that ``token`` was, over or not; None when there is none.
+
+    It opens nothing: it only says whose ``clientMessageId`` is meant. Message ids are counted by session, and never by
+    customer, because anybody may claim a customer: a forger who guessed an id could learn of, or suppress, a message.
+    """
+    try:
+        return unseal(token, settings.session_keys, -math.inf)
+    except SessionInvalid:
+        return None
 
 
 def _locked_thread(session: Session, visitor: Visitor, now: float) -> ConversationRecord:
@@ -133,6 +157,25 @@ def speak(session: Session, thread: ConversationRecord, speaker: WidgetSession, 
             now=now,
         )
     conversations.change_speaker(session, thread.id, speaker, verdict, now, is_change=before != verdict)
+
+
+def _open_again(session: Session, thread: ConversationRecord, visitor: Visitor, now: float) -> None:
+    """Open a closed conversation for the visitor's new message, with a line that says so."""
+    speaker = visitor.session
+    if thread.status == Status.OPEN:
+        return
+    conversations.change_status(session, speaker.organization_id, thread.id, Status.OPEN)
+    messages.append(
+        session,
+        speaker.organization_id,
+        thread.id,
+        author="event",
+        session_id=speaker.id,
+        verdict=visitor.verdict,
+        secret_id=speaker.secret_id,
+        text=Status.OPEN.value,
+        now=now,
+    )
 
 
 def read_thread(session: Session, visitor: Visitor, after: str) -> Thread:

@@ -12,6 +12,7 @@
   const PATIENCE = 20_000;
   const LIVE = { "X-KalTalk-Live": "1" };
   const SHIELD = "[data-shield]";
+  const VERIFIED = "Identity verified";
 
   const columns = document.querySelector(".columns");
   const form = document.querySelector("form.reply");
@@ -19,25 +20,43 @@
   const scroller = document.querySelector(".lines");
   const regions = new Map([...document.querySelectorAll("[data-live]")].map((region) => [region.dataset.live, region]));
   const shown = new Map([...regions].map(([name, region]) => [name, region.innerHTML.trim()]));
+  const drawn = new Map([...(lines?.children ?? [])].map((line) => [line.dataset.message, line.outerHTML]));
 
   let wait = EVERY;
   let timer = 0;
   let turn = 0; // an answer that was overtaken by a newer request is dropped
   let isSending = false;
+  let tag = ""; // of the parts that are shown: the server answers 304 while they are the same
 
   // ---- Times, in the reader's own zone ----
 
   const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
   const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+  const DATE = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
   const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+  const OFFSET = new Intl.DateTimeFormat(undefined, { timeZoneName: "shortOffset" });
+  const ZONE = new Intl.DateTimeFormat(undefined, { timeZoneName: "long" });
 
+  const zone = (format, moment) => format.formatToParts(moment).find((part) => part.type === "timeZoneName").value;
+
+  /** Put the times in `root` into the reader's zone. One on the other side of a clock change names its own. */
   function localTimes(root) {
+    const now = new Date();
     for (const time of root.querySelectorAll("time[datetime]")) {
       const moment = new Date(time.dateTime);
-      const isToday = moment.toDateString() === new Date().toDateString();
-      time.textContent = isToday ? CLOCK.format(moment) : `${DAY.format(moment)}, ${CLOCK.format(moment)}`;
+      const day = moment.getFullYear() === now.getFullYear() ? DAY : DATE;
+      const isToday = moment.toDateString() === now.toDateString();
+      time.textContent = isToday ? CLOCK.format(moment) : `${day.format(moment)}, ${CLOCK.format(moment)}`;
       time.title = FULL.format(moment);
+      if (time.closest(".identity, .facts") !== null && moment.getTimezoneOffset() !== now.getTimezoneOffset()) {
+        time.textContent += ` ${zone(OFFSET, moment)}`;
+      }
     }
+    for (const place of root.querySelectorAll("[data-zone]")) {
+      place.textContent = `${zone(ZONE, now)} (${zone(OFFSET, now)})`;
+    }
+    // Buttons that need this script, and a page that may use the clipboard.
+    for (const button of root.querySelectorAll("[data-copy]")) button.hidden = navigator.clipboard === undefined;
   }
 
   // ---- Showing an answer ----
@@ -47,23 +66,74 @@
     const answer = new DOMParser().parseFromString(html, "text/html").querySelector("[data-title]");
     if (answer === null) return false;
     document.title = answer.dataset.title;
+    const before = shieldOf(regions.get("head"));
+    const seen = isReply ? null : whatWasSeen();
     for (const part of answer.querySelectorAll("[data-part]")) {
       const name = part.dataset.part;
       if (name === "problem" && !isReply) continue; // it stays until the next attempt
-      if (name === "lines") addLines(part);
+      if (name === "lines") addLines(part, answer.querySelector("[data-part=earlier]"));
       else replace(name, part);
     }
+    announce(before, shieldOf(regions.get("head")));
+    announceUnread(answer.dataset.unread);
+    Object.entries(seen ?? {}).forEach(([name, value]) => (form.elements[name].value = value));
     if (isReply) form.elements.client_message_id.value = answer.querySelector("[data-fresh-id]").value;
     return true;
   }
 
-  function addLines(part) {
+  const shieldOf = (region) => region?.querySelector(SHIELD)?.textContent;
+
+  /** While something is typed, the form keeps whom it was typed for: the server holds it back when that has changed. */
+  function whatWasSeen() {
+    if (!form?.elements.text.value.trim()) return null;
+    return { seen_state: form.elements.seen_state.value, seen_session: form.elements.seen_session.value };
+  }
+
+  function addLines(part, earlier) {
     const isAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 80;
-    const known = new Set([...lines.children].map((line) => line.dataset.message));
-    const fresh = [...part.children].filter((line) => !known.has(line.dataset.message));
-    fresh.forEach((line) => localTimes(line));
+    const known = new Map([...lines.children].map((line) => [line.dataset.message, line]));
+    const [first] = part.children;
+    const last = lines.lastElementChild;
+    const isGap = first !== undefined && last !== null && Number(first.dataset.position) > Number(last.dataset.position) + 1;
+    if (isGap) { // more has been written than an answer holds: begin again from its first line
+      lines.replaceChildren();
+      known.clear();
+      scroller.querySelector("[data-earlier]").replaceChildren(...earlier.childNodes);
+    }
+    const fresh = [...part.children].filter((line) => !isKnown(line, known.get(line.dataset.message)));
+    fresh.forEach((line) => drawn.set(line.dataset.message, line.outerHTML) && localTimes(line));
     lines.append(...fresh);
     if (fresh.length > 0 && isAtEnd) scrollToEnd();
+  }
+
+  /** True when the line stands there; what has changed about it (its secret was revoked, say) is changed there. */
+  function isKnown(line, there) {
+    if (there === undefined) return false;
+    const html = line.outerHTML;
+    if (drawn.get(line.dataset.message) === html) return true;
+    drawn.set(line.dataset.message, html);
+    localTimes(line);
+    there.replaceWith(line);
+    return true;
+  }
+
+  async function showEarlier(link) {
+    const answer = await ask(link.href);
+    const html = answer.ok ? await answer.text() : "";
+    const parts = new DOMParser().parseFromString(html, "text/html");
+    const part = parts.querySelector("[data-part=lines]");
+    if (part === null) return location.assign(link.href);
+    const known = new Set([...lines.children].map((line) => line.dataset.message));
+    const older = [...part.children].filter((line) => !known.has(line.dataset.message));
+    older.forEach((line) => drawn.set(line.dataset.message, line.outerHTML) && localTimes(line));
+    const fromEnd = scroller.scrollHeight - scroller.scrollTop;
+    scroller.setAttribute("aria-live", "off"); // two hundred lines are not read out
+    lines.prepend(...older);
+    scroller.querySelector("[data-earlier]").replaceChildren(...parts.querySelector("[data-part=earlier]").childNodes);
+    scroller.scrollTop = scroller.scrollHeight - fromEnd;
+    (scroller.querySelector("[data-earlier] a") ?? scroller).focus({ preventScroll: true });
+    setTimeout(() => scroller.removeAttribute("aria-live"), 1_000);
+    document.querySelector("[data-announce]").textContent = `${older.length} earlier lines above.`;
   }
 
   function scrollToEnd() {
@@ -75,18 +145,52 @@
     const html = part.innerHTML.trim();
     if (region === undefined || shown.get(name) === html) return;
     shown.set(name, html);
-    const before = region.querySelector(SHIELD)?.textContent;
-    const focused = region.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    const active = region.contains(document.activeElement) ? document.activeElement : null;
+    const focused = ["href", "data-copy", "name"].find((attribute) => active?.hasAttribute(attribute));
     const { scrollTop } = region;
+    const keepInSight = name === "list" ? rowInSight(region, part) : () => {};
     localTimes(part);
     region.replaceChildren(...part.childNodes);
     region.scrollTop = scrollTop;
-    if (focused !== null) region.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
-    if (name === "head") announce(before, region.querySelector(SHIELD)?.textContent);
+    keepInSight();
+    if (focused === undefined) return;
+    const same = `[${focused}="${CSS.escape(active.getAttribute(focused))}"]`;
+    region.querySelector(same)?.focus({ preventScroll: true });
+  }
+
+  /** Return what puts the list back to where it was read, though rows have come in above; at its top, they are seen. */
+  function rowInSight(region, part) {
+    const list = region.closest(".list");
+    const box = getComputedStyle(list).overflowY === "auto" ? list : document.scrollingElement;
+    const top = box === list ? list.getBoundingClientRect().top : 0;
+    const find = (root, row) => root.querySelector(`[data-conversation="${row.dataset.conversation}"]`);
+    const moment = (row) => row?.querySelector("time").dateTime;
+    const stays = (row) => row.getBoundingClientRect().bottom > top && moment(find(part, row)) === moment(row);
+    const row = box.scrollTop > 0 ? [...region.querySelectorAll("[data-conversation]")].find(stays) : undefined;
+    const before = row?.getBoundingClientRect().top;
+    return () => {
+      if (row !== undefined) box.scrollTop += find(region, row).getBoundingClientRect().top - before;
+    };
+  }
+
+  function announceUnread(count) {
+    const isMore = Number(count) > Number(columns.dataset.unread);
+    columns.dataset.unread = count;
+    if (!isMore || form !== null) return;
+    document.querySelector("[data-announce]").textContent = count === "1" ? "1 unread conversation." : `${count} unread conversations.`;
   }
 
   function announce(before, after) {
-    if (before !== after) document.querySelector("[data-announce]").textContent = `Identity changed: ${after ?? "not checked"}.`;
+    if (before === after) return;
+    document.querySelector("[data-announce]").textContent = `Identity changed: ${after ?? "not checked"}.`;
+    const place = document.querySelector("[data-lost]");
+    if (place === null) return;
+    place.replaceChildren();
+    if (before !== VERIFIED) return;
+    const cause = document.querySelector("#customer-drawer .identity p").textContent.trim();
+    const alarm = document.createElement("p");
+    Object.assign(alarm, { className: "problem", textContent: `The identity was lost while this page was open. ${cause}` });
+    place.append(alarm);
   }
 
   function say(sentence, link) {
@@ -115,12 +219,13 @@
     if (document.visibilityState !== "visible" || isSending) return; // whoever ends that state asks again
     const mine = ++turn;
     try {
-      const answer = await ask(columns.dataset.liveUrl);
+      const answer = await ask(columns.dataset.liveUrl, { headers: { ...LIVE, "If-None-Match": tag } });
       const html = answer.ok ? await answer.text() : "";
       if (mine !== turn) return;
       if (answer.type === "opaqueredirect") sayLoggedOut();
-      else if (!show(html, false)) throw new Error("no answer of ours");
+      else if (answer.status !== 304 && !show(html, false)) throw new Error("no answer of ours");
       else say("");
+      tag = answer.headers.get("ETag") ?? "";
       wait = EVERY;
     } catch {
       if (mine !== turn) return;
@@ -130,13 +235,13 @@
     schedule(wait);
   }
 
-  async function send() {
+  async function send(button) {
     const text = form.elements.text.value;
     isSending = true;
     turn += 1;
     form.setAttribute("aria-busy", "true");
     try {
-      const answer = await ask(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+      const answer = await ask(form.action, { method: "POST", body: new URLSearchParams(new FormData(form, button)) });
       if (answer.type === "opaqueredirect") sayLoggedOut();
       else if (!show(await answer.text(), true)) say("Not sent. Send it again in a moment: it arrives once.");
       else if (answer.ok) accepted(text);
@@ -150,6 +255,7 @@
 
   function accepted(text) {
     say("");
+    document.querySelector("[data-lost]").replaceChildren();
     if (form.elements.text.value === text) form.elements.text.value = "";
     scrollToEnd();
   }
@@ -158,9 +264,24 @@
 
   localTimes(document);
   scrollToEnd();
+  // Said a moment after the page is there: a status that is there from the beginning is not read out.
+  const result = document.querySelector("[data-result]");
+  if (result !== null) setTimeout(() => (result.textContent = result.dataset.result), 500);
   form?.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (!isSending) send();
+    if (!isSending) send(event.submitter);
+  });
+  scroller?.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-earlier] a");
+    if (link === null || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    showEarlier(link).catch(() => location.assign(link.href));
+  });
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (button === null) return;
+    await navigator.clipboard.writeText(button.dataset.copy);
+    document.querySelector("[data-announce]").textContent = "Copied.";
   });
   form?.elements.text.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) form.requestSubmit();

@@ -155,6 +155,25 @@ def change_speaker(
     )
 
 
+def change_status(session: Session, organization_id: str, conversation_id: str, status: Status) -> bool:
+    """Close or open a conversation and return True, or return False when it is so already.
+
+    The row stays locked until the transaction ends: of two agents who click at once, one makes the change.
+    """
+    changed = session.execute(
+        sa.update(Conversation)
+        .where(
+            Conversation.organization_id == organization_id,
+            Conversation.id == conversation_id,
+            Conversation.status != status.value,
+        )
+        .values(status=status.value)
+        .returning(Conversation.id)
+        .execution_options(synchronize_session=False)
+    )
+    return changed.first() is not None
+
+
 def _find(session: Session, organization_id: str, *conditions: sa.ColumnElement[bool]) -> ConversationRecord | None:
     found = sa.select(*CONVERSATION_COLUMNS).where(Conversation.organization_id == organization_id, *conditions)
     row = session.execute(found.order_by(Conversation.last_message_at.desc()).limit(1)).first()

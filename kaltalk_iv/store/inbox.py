@@ -25,29 +25,23 @@ class InboxRow:
     secret_revoked: bool
 
 
-def inbox(session: Session, organization_id: str, limit: int) -> list[InboxRow]:
-    """Return the newest conversations of an organization."""
-    newest = _inbox_rows(organization_id).order_by(Conversation.last_message_at.desc(), Conversation.id).limit(limit)
-    return [_inbox_row(row) for row in session.execute(newest)]
-
-
 def get_inbox_row(session: Session, organization_id: str, conversation_id: str) -> InboxRow | None:
     """Return one conversation of this organization, or None."""
     if not is_id(conversation_id):
         return None
-    row = session.execute(_inbox_rows(organization_id).where(Conversation.id == conversation_id)).first()
-    return None if row is None else _inbox_row(row)
+    row = session.execute(inbox_rows(organization_id).where(Conversation.id == conversation_id)).first()
+    return None if row is None else inbox_row(row)
 
 
 def other_conversations(
     session: Session, organization_id: str, customer_id: str, conversation_id: str, limit: int
 ) -> list[InboxRow]:
     """Return the customer's other conversations, newest first."""
-    others = _inbox_rows(organization_id).where(
+    others = inbox_rows(organization_id).where(
         Conversation.customer_id == customer_id, Conversation.id != conversation_id
     )
     return [
-        _inbox_row(row) for row in session.execute(others.order_by(Conversation.last_message_at.desc()).limit(limit))
+        inbox_row(row) for row in session.execute(others.order_by(Conversation.last_message_at.desc()).limit(limit))
     ]
 
 
@@ -65,7 +59,8 @@ def mark_read(session: Session, organization_id: str, conversation_id: str) -> N
     )
 
 
-def _inbox_rows(organization_id: str) -> sa.Select[Any]:
+def inbox_rows(organization_id: str) -> sa.Select[Any]:
+    """Return the query of an organization's conversations, for ``inbox_row`` to read."""
     return (
         sa.select(
             *CONVERSATION_COLUMNS,
@@ -90,7 +85,8 @@ def _inbox_rows(organization_id: str) -> sa.Select[Any]:
     )
 
 
-def _inbox_row(row: Sequence[Any]) -> InboxRow:
+def inbox_row(row: Sequence[Any]) -> InboxRow:
+    """Return a row of ``inbox_rows``."""
     conversation = ConversationRecord(*row[: len(CONVERSATION_COLUMNS)])
     name, email, external_id, proven_name, proven_email, secret_id, revoked_at = row[len(CONVERSATION_COLUMNS) :]
     secret_revoked = conversation.secret_id is not None and (secret_id is None or revoked_at is not None)

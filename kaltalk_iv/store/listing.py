@@ -1,4 +1,4 @@
-"""The list of conversations, page by page: ranges of indexes, never a walk through all of them, and no counting of all."""
+"""The list of conversations, page by page: ranges of indexes. Never a walk through all of them, nor a count of all."""
 
 import operator
 from collections.abc import Sequence
@@ -98,7 +98,7 @@ def count_unread(session: Session, organization_id: str, up_to: int) -> int:
     return session.execute(counted).scalar_one()
 
 
-def _range(organization_id: str, lane: Lane, place: Place | None, *, newer: bool, limit: int) -> sa.Select[Any]:
+def _range(organization_id: str, lane: Lane, place: Place | None, *, newer: bool, limit: int) -> sa.Select[float, str]:
     keys = sa.select(*_KEY).where(Conversation.organization_id == organization_id, Conversation.status == lane.status)
     if lane.standing is not None:
         keys = keys.where(Conversation.standing == lane.standing)
@@ -107,7 +107,7 @@ def _range(organization_id: str, lane: Lane, place: Place | None, *, newer: bool
 
 def _matching(
     organization_id: str, lanes: Sequence[Lane], matches: Matches, place: Place | None, *, newer: bool, limit: int
-) -> sa.Select[Any]:
+) -> sa.Select[float, str]:
     keys = sa.select(*_KEY).where(
         Conversation.organization_id == organization_id,
         sa.or_(Conversation.customer_id.in_(matches.customer_ids), Conversation.id.in_(matches.conversation_ids)),
@@ -119,15 +119,15 @@ def _matching(
     return _from_place(keys, place, newer=newer, limit=limit)
 
 
-def _from_place(keys: sa.Select[Any], place: Place | None, *, newer: bool, limit: int) -> sa.Select[Any]:
+def _from_place(keys: sa.Select[float, str], place: Place | None, *, newer: bool, limit: int) -> sa.Select[float, str]:
     if place is not None:
         beyond = operator.gt if newer else operator.lt
         keys = keys.where(beyond(sa.tuple_(*_KEY), sa.tuple_(place.at, place.id)))
     return keys.order_by(*(column.asc() if newer else column.desc() for column in _KEY)).limit(limit)
 
 
-def _page_of(keys: Sequence[sa.Select[Any]], *, newer: bool, limit: int) -> sa.Subquery:
-    """Return the first ``limit`` of several sorted ranges. SQLite wants each sorted part wrapped in a query of its own."""
+def _page_of(keys: Sequence[sa.Select[float, str]], *, newer: bool, limit: int) -> sa.Subquery:
+    """Return the first ``limit`` of several sorted ranges; SQLite wants each of them in a query of its own."""
     if len(keys) == 1:
         return keys[0].subquery()
     parts = sa.union_all(*(sa.select(part.subquery()) for part in keys)).subquery()

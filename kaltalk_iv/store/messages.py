@@ -154,3 +154,14 @@ def _latest(
     )
     newest = session.execute(found.order_by(Message.position.desc()).limit(limit)).all()
     return [MessageRecord(*row) for row in reversed(newest)]
+
+
+def has_visitor_line(session: Session, organization_id: str, conversation_id: str, *, after: int) -> bool:
+    """True when the visitor has written after the line at position ``after``."""
+    found = sa.select(Message.id).where(
+        Message.organization_id == organization_id,
+        Message.conversation_id == conversation_id,
+        Message.position > after,
+        Message.author == "visitor",
+    )
+    return session.execute(found.limit(1)).first() is not None

@@ -46,6 +46,14 @@ def list_all_secrets(session: Session) -> list[tuple[str, SecretRecord]]:
     return [(row[0], SecretRecord(*row[1:])) for row in session.execute(found)]
 
 
+def some_current_secrets(session: Session, number: int) -> list[tuple[str, SecretRecord]]:
+    """Return (organization id, secret) for at most ``number`` current secrets, of any organizations."""
+    found = sa.select(Secret.organization_id, *SECRET_COLUMNS).where(
+        Secret.expires_at.is_(None), Secret.revoked_at.is_(None)
+    )
+    return [(row[0], SecretRecord(*row[1:])) for row in session.execute(found.limit(number))]
+
+
 def reseal_secret(session: Session, organization_id: str, secret_id: str, before: str, after: str) -> None:
     """Store the same secret sealed anew, unless somebody else has done so meanwhile."""
     session.execute(

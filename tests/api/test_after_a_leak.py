@@ -54,6 +54,7 @@ def reply(app: Flask, org: OrganizationForTests, seen: conversation.OpenConversa
                 client_message_id=f"reply to {text}"[:60].replace(" ", "-"),
                 seen_state=seen.entry.verdict.state,
                 seen_session=said.session_id,
+                confirmed="",
                 now=now,
             )
         )

@@ -17,11 +17,11 @@ def session_of(client: FlaskClient, org: OrganizationForTests, **body: object) -
     return token
 
 
-def entries(app: Flask, org: OrganizationForTests) -> list[inbox.Entry]:
+def entries(app: Flask, org: OrganizationForTests) -> tuple[inbox.Entry, ...]:
     """Return the inbox."""
     with app.app_context():
         state = current_state()
-        return inbox.list_conversations(state.session, org.id, state.clock())
+        return inbox.list_conversations(state.session, org.id, state.clock()).entries
 
 
 def test_an_id_that_is_only_claimed_is_never_written_on_a_record_that_is_there(

@@ -1,5 +1,6 @@
 """Fixtures for the dashboard: an application whose guard does as the test says, and KalTalk with its own login."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
 from kaltalk_iv import KalTalkIV, Viewer, generate_encryption_key, migrations
@@ -73,6 +75,18 @@ def make_desk(make_app: MakeApp, clock: Clock) -> Callable[..., Desk]:
 def desk(make_desk: Callable[..., Desk]) -> Desk:
     """Give the desk of an agent of org_shop (plan pro, mode optional)."""
     return make_desk()
+
+
+@pytest.fixture
+def origin(desk: Desk) -> Iterator[str]:
+    """Serve the desk's application on a loopback port and return its origin."""
+    server = make_server("127.0.0.1", 0, desk.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @pytest.fixture

@@ -80,11 +80,15 @@ class Desk:
         """Look at a page."""
         return self.http.get(path, headers=headers, buffered=True)
 
-    def open(self, conversation_id: str) -> Element:
-        """Return the page of a conversation."""
-        answer = self.get(f"/inbox/{conversation_id}")
+    def page(self, path: str) -> Element:
+        """Return the page at ``path``, which must be there."""
+        answer = self.get(path)
         assert answer.status_code == 200, answer.status
         return read_page(answer.text)
+
+    def open(self, conversation_id: str) -> Element:
+        """Return the page of a conversation."""
+        return self.page(f"/inbox/{conversation_id}")
 
     def inbox(self) -> Element:
         """Return the page of the inbox."""

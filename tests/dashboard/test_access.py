@@ -38,7 +38,7 @@ def routes(app: Flask) -> list[tuple[str, str]]:
 def test_without_a_guard_every_page_is_forbidden(make_app: MakeApp) -> None:
     app = make_app(None)
 
-    assert len(routes(app)) == 4 + len(SETTINGS_ROUTES)
+    assert len(routes(app)) == 5 + len(SETTINGS_ROUTES)
     for method, path in routes(app):
         answer = app.test_client().open(path, method=method)
         assert answer.status_code == 403, path
@@ -224,7 +224,7 @@ def test_an_errors_page_of_the_application_stays_the_applications(desk: Desk, cl
 
 def csrf_token(desk: Desk, conversation_id: str) -> str:
     """Return the CSRF token on the page of a conversation."""
-    return desk.open(conversation_id).one("input", name="csrf_token")["value"]
+    return desk.open(conversation_id).one("form", class_="reply").one("input", name="csrf_token")["value"]
 
 
 def shape(html: str) -> str:

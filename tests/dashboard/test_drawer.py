@@ -3,6 +3,7 @@
 import jwt
 import pytest
 
+from kaltalk_iv.service.conversation import CHANGES_LENGTH
 from kaltalk_iv.testing import set_organization
 from tests.dashboard.desk import NOON, Desk
 from tests.dashboard.page import Element
@@ -122,6 +123,81 @@ def test_with_verification_off_the_drawer_still_says_what_was_proven(desk: Desk)
     drawer = desk.drawer(conversation_id)
     assert fields_of(drawer)["name"] == ("Ada", "proven")
     assert "has not proven that they are this customer" in drawer.text
+
+
+def test_the_drawer_tells_how_the_identity_changed_in_this_conversation(desk: Desk) -> None:
+    ada = desk.visitor().verify()
+    ada.write("proven")
+    desk.clock.now += 3660
+    conversation_id = ada.write("proof has run out")
+
+    drawer = desk.drawer(conversation_id)
+    lines = [line.text for line in drawer.one("ol", class_="facts history").all("li")]
+    assert lines == [
+        "01 Jan 2026, 12:00 UTC Began with a verified identity",
+        "01 Jan 2026, 13:01 UTC Identity lost here: token expired",
+    ]
+    # When the proof ended is not when somebody noticed.
+    assert drawer.one("p", class_="when").text == "Token expired at 01 Jan 2026, 13:00 UTC expired"
+
+
+def test_a_revoked_secret_is_part_of_that_history_with_its_time(desk: Desk) -> None:
+    conversation_id = desk.visitor().verify().write("proven")
+    desk.clock.now += 600
+    desk.replace_secrets()
+    desk.clock.now += 600
+
+    drawer = desk.drawer(conversation_id)
+    lines = [line.text for line in drawer.one("ol", class_="facts history").all("li")]
+    assert lines == [
+        "01 Jan 2026, 12:00 UTC Began with a verified identity secret revoked since",
+        "01 Jan 2026, 12:10 UTC Identity lost: secret revoked",
+    ]
+    assert drawer.one("p", class_="when").text == "Secret revoked at 01 Jan 2026, 12:10 UTC secret_revoked"
+
+
+def test_a_conversation_whose_identity_never_changed_has_no_such_history(desk: Desk) -> None:
+    visitor = desk.visitor().verify()
+    visitor.write("one")
+
+    assert desk.drawer(visitor.write("two")).all("ol") == []
+
+
+def test_the_history_keeps_its_beginning_and_its_latest_changes(desk: Desk) -> None:
+    ada = desk.visitor().verify()
+    for _ in range(CHANGES_LENGTH):
+        ada.write("proven")
+        desk.clock.now += 3601
+        conversation_id = ada.write("not proven")
+        ada.verify()
+
+    lines = desk.drawer(conversation_id).one("ol", class_="facts history").all("li")
+    assert len(lines) == CHANGES_LENGTH + 1
+    assert "Began with a verified identity" in lines[0].text
+    assert "Identity lost here" in lines[-1].text
+
+
+def test_a_bad_signature_is_said_with_its_time(desk: Desk) -> None:
+    drawer = desk.drawer(desk.visitor().identify(userJwt=forged("Ada")).write())
+
+    assert drawer.one("p", class_="when").text == "Bad signature at 01 Jan 2026, 12:00 UTC bad_signature"
+
+
+def test_an_id_with_characters_that_draw_nothing_does_not_look_like_another(desk: Desk) -> None:
+    page = desk.open(desk.visitor().identify(externalId="u_1\u200b\u202e").write())
+
+    assert page.one(data_field="external_id").text == "u_1⟨U+200B⟩⟨U+202E⟩"
+    assert page.one("h1").text == "u_1⟨U+200B⟩⟨U+202E⟩"
+    assert page.one(data_copy=None)["data-copy"] == "u_1\u200b\u202e"  # copied as it is, to be looked up
+
+
+def test_letters_of_another_alphabet_in_a_word_are_pointed_out(desk: Desk) -> None:
+    desk.visitor().verify(email="paul@example.com", name="Paul").write()
+    mixed = desk.drawer(desk.visitor().identify(externalId="u_ada", name="P\u0430ul").write())
+    honest = desk.drawer(desk.visitor().identify(email="anna@example.com", name="Анна").write())
+
+    assert mixed.one("dd", class_="mixture").text == "Mixes Latin and Cyrillic letters in one word."
+    assert honest.all("dd", class_="mixture") == []
 
 
 HOSTILE = [

@@ -1,14 +1,11 @@
 """The open inbox in a real browser: it stays current by itself, keeps what is being typed, and needs no script."""
 
 import re
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
 from tests.conftest import NewContext
@@ -17,18 +14,6 @@ from tests.support.browser import Complaints
 
 pytestmark = pytest.mark.browser
 SOON = 12_000  # ms; the page asks every three seconds
-
-
-@pytest.fixture
-def origin(desk: Desk) -> Iterator[str]:
-    """Serve the desk's application on a loopback port and return its origin."""
-    server = make_server("127.0.0.1", 0, desk.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def test_a_new_message_appears_and_what_is_typed_stays(desk: Desk, origin: str, page: Page) -> None:

@@ -17,7 +17,7 @@ from tests.dashboard.desk import Clock
 from tests.dashboard.staff import PASSWORD, Staff
 from tests.dashboard.test_access import shape
 
-COOKIE = "kaltalk_session"
+COOKIE = "__Host-kaltalk_session"
 
 
 def test_an_agent_logs_in_and_is_named(staff: Staff) -> None:

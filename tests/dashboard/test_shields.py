@@ -159,7 +159,11 @@ def test_the_thread_says_where_identity_was_lost_and_found(desk: Desk) -> None:
     visitor.verify().write("proven again")
     conversation_id = visitor.write("and again")
 
-    events = [line.text for line in desk.open(conversation_id).one("ol").all("li") if "event" in line["class"]]
+    events = [
+        line.text
+        for line in desk.open(conversation_id).one("ol", data_live="lines").all("li")
+        if "event" in line["class"]
+    ]
     assert [event.split(" 01 Jan")[0] for event in events] == [
         "Identity lost here: token expired",
         "Identity verified from here",
@@ -171,7 +175,7 @@ def test_the_thread_says_where_a_claim_without_proof_begins(desk: Desk) -> None:
     visitor.write("nobody yet")
     conversation_id = visitor.identify(email="ada@example.com").write("I am Ada")
 
-    text = desk.open(conversation_id).one("ol").text
+    text = desk.open(conversation_id).one("ol", data_live="lines").text
     assert "Identity claimed without proof from here: no token" in text
 
 
@@ -182,6 +186,32 @@ def test_every_row_of_the_list_has_its_shield_in_words(desk: Desk) -> None:
     inbox = desk.inbox()
     assert inbox.one(data_conversation=green).one(data_shield="verified").text == "Identity verified"
     assert inbox.one(data_conversation=amber).one(data_shield="unverified").text == "Unverified"
+
+
+def test_the_title_of_a_page_begins_with_the_identity_and_not_with_the_name(desk: Desk) -> None:
+    ann = {"email": "ann@example.com", "name": "Identity verified: Ann"}
+    pages = {
+        "Unverified: \u2068Identity verified: Ann\u2069": desk.visitor().identify(**ann).write(),
+        "Identity verified: \u2068Ada\u2069": desk.visitor().verify(name="Ada").write(),
+        "Anonymous visitor": desk.visitor().identify().write(),
+    }
+    for conversation_id in pages.values():
+        desk.open(conversation_id)  # read, so that no number stands before the title
+
+    for title, conversation_id in pages.items():
+        assert desk.open(conversation_id).one("title").text == f"{title} – KalTalk"
+    set_organization(desk.app, "org_shop", mode="off")
+    assert desk.open(conversation_id).one("title").text == "Anonymous visitor – KalTalk"
+    assert desk.open(next(iter(pages.values()))).one("title").text.startswith("Not checked: \u2068")
+
+
+def test_a_name_that_nobody_proved_is_called_claimed_where_it_heads_the_page(desk: Desk) -> None:
+    proven = desk.open(desk.visitor().verify(name="Ada", email="ada@example.com").write())
+    claimed = desk.open(desk.visitor().identify(email="ada@example.com").write())
+    nobody = desk.open(desk.visitor().identify().write())
+
+    heads = [page.one("div", class_="whose").text for page in (proven, claimed, nobody)]
+    assert heads == ["Ada", "Ada claimed", "Anonymous visitor"]
 
 
 @pytest.mark.parametrize(

@@ -115,10 +115,10 @@ def test_next_leads_back_to_the_page_that_was_asked_for(stranger: Visitor) -> No
 def test_a_cookie_copied_before_log_out_is_worthless_after_it(app: Flask, ada: Visitor) -> None:
     copied = ada.cookie()
     thief = Visitor(app)
-    thief.http.set_cookie("host_session", copied)
+    thief.http.set_cookie("__Host-host_session", copied)
     assert thief.is_logged_in(), "the copy works as long as Ada is logged in"
     ada.log_out()
-    thief.http.set_cookie("host_session", copied)
+    thief.http.set_cookie("__Host-host_session", copied)
     assert not thief.is_logged_in()
 
 
@@ -128,7 +128,7 @@ def test_a_session_planted_before_log_in_is_not_taken_over(app: Flask, stranger:
     stranger.log_in()
     assert stranger.csrf_token("/") != planted_token
     attacker = Visitor(app)
-    attacker.http.set_cookie("host_session", planted_cookie)
+    attacker.http.set_cookie("__Host-host_session", planted_cookie)
     assert not attacker.is_logged_in()
 
 
@@ -139,7 +139,7 @@ def test_logging_in_as_someone_else_ends_the_first_session(app: Flask, ada: Visi
     assert answer.status_code == 302
     assert "<bdi>Bob</bdi>" in ada.get("/").text
     thief = Visitor(app)
-    thief.http.set_cookie("host_session", before)
+    thief.http.set_cookie("__Host-host_session", before)
     assert not thief.is_logged_in()
     assert sign_ins(app) == 1
 
@@ -197,7 +197,7 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites(
 ) -> None:
     answer = Visitor(make_app(**settings)).get("/login")
     cookie = answer.headers["Set-Cookie"]
-    assert cookie.startswith("host_session=")
+    assert cookie.startswith("__Host-host_session=" if is_secure else "host_session=")
     assert {"HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
     assert ("Secure" in cookie.split("; ")) is is_secure
 

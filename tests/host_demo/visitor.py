@@ -58,7 +58,7 @@ class Visitor:
 
     def cookie(self) -> str:
         """The session cookie as it stands in the browser."""
-        cookie = self.http.get_cookie("host_session")
+        cookie = self.http.get_cookie("__Host-host_session")
         assert cookie is not None
         return cookie.value
 

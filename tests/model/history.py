@@ -4,7 +4,7 @@ It shares no code with KalTalk: the five promises are judged by it, so it must n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from tests.model.alphabet import NOBODY, STRANGER, Identify, Keys, Organize, Speak, Step, Token, Who
@@ -56,8 +56,8 @@ class History:
     plan: str = "pro"
     secrets: tuple[Secret, ...] = (Secret(),)
     visits: tuple[Visit | None, ...] = ()
-    proofs: Mapping[str, Proof] = {}  # noqa: RUF009 - never changed
-    lines: Mapping[str, Line] = {}  # noqa: RUF009 - never changed
+    proofs: Mapping[str, Proof] = field(default_factory=dict)
+    lines: Mapping[str, Line] = field(default_factory=dict)
 
     @property
     def acts_as(self) -> str:
@@ -74,7 +74,7 @@ class History:
         return not secret.is_revoked and (secret.ends is None or now < secret.ends)
 
     def proves(self, step: Step, now: float) -> Proof | None:
-        """Return what ``step`` proves: that of a token without a flaw, by a secret that verifies, in a mode that asks."""
+        """Return what ``step`` proves: a token without a flaw, by a secret that verifies, in a mode that asks."""
         if not isinstance(step, Identify) or step.token is None or step.token.flaw or self.acts_as == "off":
             return None
         signer = self.signer_of(step.token)

@@ -1,4 +1,4 @@
-"""The five promises about what unproven claims may touch, each as a look at the moment before a step and after it.
+"""The five promises about what unproven claims may touch, each as a look at one step or at one moment.
 
 Each yields a sentence for every breach. It sees rows as they are stored, and asks the history what was proven.
 """
@@ -40,11 +40,20 @@ class Change:
         for record in self.after.rows["customers"]:
             yield earlier.get(record.id), record
 
-    def views(self) -> Iterator[tuple[Visit, View]]:
-        """Yield what each browser that has a session is worth and reads after the step."""
-        for visit, view in zip(self.history_after.visits, self.outcome.views, strict=True):
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment, what happened until then, and what each browser sees there."""
+
+    place: Place
+    history: History
+    views: tuple[View | None, ...]
+
+    def visits(self) -> Iterator[tuple[Visit, View, bool]]:
+        """Yield each browser that has a session: what it said, what it sees, and whether its proof stands."""
+        for visit, view in zip(self.history.visits, self.views, strict=True):
             if visit is not None and view is not None:
-                yield visit, view
+                yield visit, view, self.history.is_proven(visit, self.place.now)
 
 
 def nothing_turns_green_without_proof(change: Change) -> Iterator[str]:
@@ -55,12 +64,8 @@ def nothing_turns_green_without_proof(change: Change) -> Iterator[str]:
     answer = change.outcome.answer
     if answer is not None and (answer.state == "verified") != (change.proof is not None):
         yield f"the answer is {answer.state}, and the token {'proves' if change.proof else 'does not prove'} it"
-    now = change.after.now
-    for visit, view in change.views():
-        is_proven = change.history_after.is_proven(visit, now)
-        if (view.state == "verified") != is_proven:
-            yield f"the session of {visit.who} is {view.state}, and its proof {'stands' if is_proven else 'is none'}"
-    proven = {visit.session_id for visit, _ in change.views() if change.history_after.is_proven(visit, now)}
+    history, now = change.history_after, change.after.now
+    proven = {visit.session_id for visit in history.visits if visit is not None and history.is_proven(visit, now)}
     green = {thread.id for thread in change.before.rows["conversations"] if thread.state == "verified"}
     for thread in change.after.rows["conversations"]:
         if thread.state == "verified" and thread.id not in green and thread.session_id not in proven:
@@ -68,44 +73,60 @@ def nothing_turns_green_without_proof(change: Change) -> Iterator[str]:
 
 
 def what_is_proven_stays(change: Change) -> Iterator[str]:
-    """Promise 2: claims fill blanks of a record that was ever verified, and are kept on the conversation."""
+    """Promise 2: claims fill blanks of a record that was ever verified, and only a proof is called proven."""
     for earlier, record in change.records():
-        brought = change.proved(record)
         for field, column in _COLUMNS.items():
-            value, is_proven = getattr(record, column), getattr(record, f"{column}_proven")
-            was, was_proven = getattr(earlier, column, None), getattr(earlier, f"{column}_proven", False)
-            new = getattr(brought, field, None)
-            if new is not None:
-                if (value, is_proven) != (new, True):
-                    yield f"{field} of {_named(record)} is {value}, and the token proved {new}"
-                continue
-            if was is not None and value != was and (brought or getattr(earlier, "first_verified_at", None)):
-                yield f"{field} of {_named(record)} was {was} and became {value}"
-            if is_proven and not was_proven:
-                yield f"{field} of {_named(record)} is called proven, and nothing proved it"
-            proofs = change.history_after.proofs.get(record.external_id)
-            if is_proven and value != getattr(proofs and proofs.who, field, None):
-                yield f"{field} of {_named(record)} is called proven, and is not what was proven"
-            if brought and is_proven and _is_doubted(change, record.external_id):
-                yield f"{field} of {_named(record)} is called proven, and the secret that proved it is revoked"
-    if isinstance(change.step, Speak) and change.outcome.refused is None:
-        visit = change.history.visits[change.step.browser]
-        spoken = {row.conversation_id for row in _new_lines(change)}
-        for thread in change.after.rows["conversations"]:
-            claimed = Who(thread.claimed_external_id, thread.claimed_email, thread.claimed_name)
-            if thread.id in spoken and visit is not None and claimed != visit.who:
-                yield f"the conversation says that {claimed} was claimed, and it was {visit.who}"
+            for told in _told_of_a_value(change, earlier, record, field, column):
+                yield f"{field} of {_named(record)} {told}"
 
 
-def landing_opens_nothing(change: Change) -> Iterator[str]:
+def _told_of_a_value(change: Change, earlier: Any | None, record: Any, field: str, column: str) -> Iterator[str]:
+    brought = change.proved(record)
+    value, is_proven = getattr(record, column), getattr(record, f"{column}_proven")
+    new = getattr(brought, field, None)
+    if new is not None:
+        if (value, is_proven) != (new, True):
+            yield f"is {value}, and the token proved {new}"
+        return
+    was = getattr(earlier, column, None)
+    if was is not None and value != was and (brought or getattr(earlier, "first_verified_at", None)):
+        yield f"was {was} and became {value}"
+    if not is_proven:
+        return
+    proofs = change.history_after.proofs.get(record.external_id)
+    if not getattr(earlier, f"{column}_proven", False) or value != getattr(proofs and proofs.who, field, None):
+        yield "is called proven, and was not proven"
+    if brought and _is_doubted(change, record.external_id):
+        yield "is called proven, and the secret that proved it is revoked"
+
+
+def a_claim_is_kept_where_it_was_made(change: Change) -> Iterator[str]:
+    """Promise 2, the other half: what was claimed stands on the conversation, and is shown there as claimed."""
+    if not isinstance(change.step, Speak) or change.outcome.refused is not None:
+        return
+    visit = change.history.visits[change.step.browser]
+    known = {row.id for row in change.before.rows["messages"]}
+    spoken_in = {row.conversation_id for row in change.after.rows["messages"] if row.id not in known}
+    for thread in change.after.rows["conversations"]:
+        claimed = Who(thread.claimed_external_id, thread.claimed_email, thread.claimed_name)
+        if thread.id in spoken_in and visit is not None and claimed != visit.who:
+            yield f"the conversation says that {claimed} was claimed, and it was {visit.who}"
+
+
+def a_session_is_worth_its_proof(moment: Moment) -> Iterator[str]:
+    """Promise 1 for sessions: green while the token, the secret and the mode that proved it stand, and no longer."""
+    for visit, view, is_proven in moment.visits():
+        if (view.state == "verified") != is_proven:
+            yield f"the session of {visit.who} is {view.state}, and its proof stands: {is_proven}"
+
+
+def landing_opens_nothing(moment: Moment) -> Iterator[str]:
     """Promise 3: an unverified session reads what it wrote itself; a verified one also its own id's proven lines."""
-    history, now = change.history_after, change.after.now
-    for visit, view in change.views():
-        is_proven = history.is_proven(visit, now)
-        for line_id in view.lines:
-            line = history.lines[line_id]
-            if not _may_read(history, visit, line, is_proven=is_proven):
-                yield f"{visit.who} ({'proven' if is_proven else 'not proven'}) reads a line of {line.id}"
+    for visit, view, is_proven in moment.visits():
+        for line in map(moment.history.lines.__getitem__, view.lines):
+            if not _may_read(moment.history, visit, line, is_proven=is_proven):
+                proven = "a proven line" if line.signer is not None else "a line"
+                yield f"{visit.who} ({'proven' if is_proven else 'not proven'}) reads {proven} of {line.id}"
 
 
 def the_answer_holds_nothing_stored(change: Change) -> Iterator[str]:
@@ -143,43 +164,18 @@ def a_refusal_changes_nothing(change: Change) -> Iterator[str]:
         yield "it was refused, and something is stored all the same"
 
 
-PROMISES: Final[dict[str, Callable[[Change], Iterator[str]]]] = {
+OF_STEPS: Final[dict[str, Callable[[Change], Iterator[str]]]] = {
     "promise 1": nothing_turns_green_without_proof,
     "promise 2": what_is_proven_stays,
-    "promise 3": landing_opens_nothing,
+    "promise 2, on the conversation,": a_claim_is_kept_where_it_was_made,
     "promise 4": the_answer_holds_nothing_stored,
     "promise 5": nothing_merges_two_records,
-    "refusals": a_refusal_changes_nothing,
+    "the refusal": a_refusal_changes_nothing,
 }
-
-
-class Answers:
-    """Promise 4 once more: the same request is answered alike, whatever records there are.
-
-    What may matter is the mode that acts, which secrets verify, and the session that the page itself brings.
-    """
-
-    def __init__(self) -> None:
-        self._seen: dict[object, tuple[object, str]] = {}
-
-    def differ(self, change: Change, told_before: str) -> Iterator[str]:
-        """Yield a sentence when ``change`` was answered otherwise than the same request was in another history."""
-        step, history, now = change.step, change.history, change.after.now
-        if not isinstance(step, Identify):
-            return
-        answer, prior = change.outcome.answer, None if step.browser is None else history.visits[step.browser]
-        token = step.token
-        signer = None if token is None else history.signer_of(token)
-        verifies = signer is not None and history.is_alive(signer, now)
-        alive = None if prior is None or now >= prior.ends else prior.who
-        asked = (history.acts_as, token, step.plain, verifies, alive)
-        told: object = change.outcome.refused
-        if answer is not None:
-            goes_on = prior is not None and prior.session_id == answer.session_id
-            told = (answer.state, answer.reason, answer.who, answer.notices, goes_on)
-        first, where = self._seen.setdefault(asked, (told, told_before))
-        if first != told:
-            yield f"this request was told {told} here, and {first} {where}"
+OF_MOMENTS: Final[dict[str, Callable[[Moment], Iterator[str]]]] = {
+    "promise 1": a_session_is_worth_its_proof,
+    "promise 3": landing_opens_nothing,
+}
 
 
 def _named(record: Any) -> str:
@@ -189,11 +185,6 @@ def _named(record: Any) -> str:
 def _is_doubted(change: Change, external_id: str) -> bool:
     before = change.history.proofs.get(external_id)
     return before is not None and change.history.secrets[before.signer].is_revoked
-
-
-def _new_lines(change: Change) -> list[Any]:
-    known = {row.id for row in change.before.rows["messages"]}
-    return [row for row in change.after.rows["messages"] if row.id not in known]
 
 
 def _may_read(history: History, visit: Visit, line: Line, *, is_proven: bool) -> bool:

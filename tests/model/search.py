@@ -1,13 +1,18 @@
 """Breadth first through everything that can happen, so that what breaks a promise is found with the fewest steps."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tests.model.alphabet import Speak, Step
+from tests.model.alphabet import Identify, Speak, Step
+from tests.model.answers import Answers
 from tests.model.history import History
-from tests.model.promises import PROMISES, Answers, Change
-from tests.model.shapes import shape_of
+from tests.model.promises import OF_MOMENTS, OF_STEPS, Change, Moment
+from tests.model.shapes import shape_for_readers, shape_of
 from tests.model.world import Outcome, Place, World
+
+
+class BrokenPromise(AssertionError):
+    """The shortest way to a broken promise, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +24,13 @@ class _Node:
 
 @dataclass(slots=True)
 class Walk:
-    """What was walked. ``breach`` is the shortest way to a broken promise, in words, or empty."""
+    """What was walked. ``states`` are the new ones by the number of steps that they need."""
 
     states: list[int] = field(default_factory=list)
     steps: int = 0
     verified: int = 0
     refused: int = 0
     lines_read: int = 0
-    breach: str = ""
 
     def __str__(self) -> str:
         by_length = ", ".join(map(str, self.states))
@@ -40,30 +44,30 @@ class Walk:
         self.steps += 1
         self.verified += outcome.answer is not None and outcome.answer.state == "verified"
         self.refused += outcome.refused is not None
-        self.lines_read += sum(len(view.lines) for view in outcome.views if view is not None)
 
 
 def walk(world: World, alphabet: Sequence[Step], length: int, *, browsers: int = 0) -> Walk:
-    """Walk every sequence of ``alphabet`` up to ``length`` steps, and return what was seen.
+    """Walk every sequence of ``alphabet`` up to ``length`` steps, and return what was seen. Raises BrokenPromise.
 
-    A moment that leads to the same as one that was reached before, with as few steps or fewer, is not walked on.
+    A moment that leads to the same as one that was reached before, in as few steps or fewer, is not walked on.
     """
     frontier = [_Node(world.begin("optional", browsers), History("optional", visits=(None,) * browsers))]
-    known, answers, done = {_shape(frontier[0])}, Answers(), Walk()
-    for _ in range(length):
+    known, looked_at = {shape_of(frontier[0].place, frontier[0].history)}, set[bytes]()
+    answers, done = Answers(), Walk()
+    for steps_left in range(length, -1, -1):
         done.states.append(len(frontier))
         reached: list[_Node] = []
         for node in frontier:
-            world.go_to(node.place)
-            for step in alphabet:
-                if isinstance(step, Speak) and node.place.sessions[step.browser] is None:
-                    continue
-                there, outcome, breaches = _take(world, node, step, answers)
+            readers = shape_for_readers(node.place, node.history)
+            if steps_left or readers not in looked_at:
+                world.go_to(node.place)
+            if readers not in looked_at:
+                looked_at.add(readers)
+                done.lines_read += _look(world, node)
+            for step in _possible(alphabet, node.place) if steps_left else ():
+                there, outcome = _take(world, node, step, answers)
                 done.count(outcome)
-                if breaches:
-                    done.breach = "\n".join((*there.path, *breaches))
-                    return done
-                shape = _shape(there)
+                shape = shape_of(there.place, there.history)
                 if shape not in known:
                     known.add(shape)
                     reached.append(there)
@@ -71,15 +75,34 @@ def walk(world: World, alphabet: Sequence[Step], length: int, *, browsers: int =
     return done
 
 
-def _take(world: World, node: _Node, step: Step, answers: Answers) -> tuple[_Node, Outcome, list[str]]:
+def _possible(alphabet: Sequence[Step], place: Place) -> Iterator[Step]:
+    """Yield the steps that can be taken: who speaks has a session, and the browsers are numbered as they are used."""
+    for step in alphabet:
+        browser = step.browser if isinstance(step, Identify | Speak) else None
+        if isinstance(step, Speak) and place.sessions[step.browser] is None:
+            continue
+        if browser is None or browser == 0 or place.sessions[browser - 1] is not None:
+            yield step
+
+
+def _look(world: World, node: _Node) -> int:
+    """Check the promises of a moment, and return how many lines are read there."""
+    moment = Moment(node.place, node.history, world.look(node.place))
+    _refuse(node, [f"{name} is broken: {told}" for name, promise in OF_MOMENTS.items() for told in promise(moment)])
+    return sum(len(view.lines) for _visit, view, _is_proven in moment.visits())
+
+
+def _take(world: World, node: _Node, step: Step, answers: Answers) -> tuple[_Node, Outcome]:
+    """Return where ``step`` leads to, and check the promises of a step."""
     place, outcome = world.take(step, node.place)
     history = node.history.after(step, outcome, place.now, place.rows)
+    there = _Node(place, history, (*node.path, f"{len(node.path) + 1}. {step}: {outcome}"))
     change = Change(node.place, step, outcome, place, node.history, history)
-    path = (*node.path, f"{len(node.path) + 1}. {step}: {outcome}")
-    breaches = [f"{name} is broken: {told}" for name, look in PROMISES.items() for told in look(change)]
-    breaches += [f"promise 4 is broken: {told}" for told in answers.differ(change, " / ".join(path))]
-    return _Node(place, history, path), outcome, breaches
+    breaches = [f"{name} is broken: {told}" for name, promise in OF_STEPS.items() for told in promise(change)]
+    _refuse(there, [*breaches, *(f"promise 4 is broken: {told}" for told in answers.differ(change, there.path))])
+    return there, outcome
 
 
-def _shape(node: _Node) -> bytes:
-    return shape_of(node.place, node.history)
+def _refuse(node: _Node, breaches: list[str]) -> None:
+    if breaches:
+        raise BrokenPromise("\n".join(("", *node.path, *breaches)))

@@ -15,40 +15,48 @@ _STALE_SECONDS = 15 * 60  # a record is written anew when it was not seen for so
 
 def shape_of(place: Place, history: History) -> bytes:
     """Return a hash that is the same for moments that lead to the same."""
+    secrets = {row.id: number for number, row in enumerate(place.rows["secrets"])}
+    customers = place.rows["customers"]
+    return _hash(
+        (
+            _for_readers(place, history, secrets),
+            [(row.mode, row.plan) for row in place.rows["organizations"]],
+            [(_left(row.expires_at, place.now), row.revoked_at is not None) for row in place.rows["secrets"]],
+            sorted(history.proofs.items()),
+            sorted(_customer(row, customers, secrets, place.now) for row in customers),
+        )
+    )
+
+
+def shape_for_readers(place: Place, history: History) -> bytes:
+    """Return a hash that is the same for moments at which every browser reads the same: records do not matter."""
+    return _hash(_for_readers(place, history, {row.id: number for number, row in enumerate(place.rows["secrets"])}))
+
+
+def _for_readers(place: Place, history: History, secrets: dict[str, int]) -> list[object]:
     rows, now = place.rows, place.now
-    secrets = {row.id: number for number, row in enumerate(rows["secrets"])}
     people = {row.id: (row.external_id, row.email and row.email.lower()) for row in rows["customers"]}
     sessions: dict[str, int] = {}
     visits = sorted((_visit(visit, people, now), visit.session_id) for visit in history.visits if visit is not None)
     facts: list[object] = [
         (history.mode, history.plan),
         [(_left(secret.ends, now), secret.is_revoked) for secret in history.secrets],
-        [(row.mode, row.plan) for row in rows["organizations"]],
-        [(_left(row.expires_at, now), row.revoked_at is not None) for row in rows["secrets"]],
-        sorted(history.proofs.items()),
-        sorted(_customer(row, rows["customers"], secrets, now) for row in rows["customers"]),
         [(visit, sessions.setdefault(session_id, len(sessions))) for visit, session_id in visits],
     ]
     latest = sorted(row.last_message_at for row in rows["conversations"])
     for row in rows["conversations"]:
         speaker = sessions.setdefault(row.session_id, len(sessions))
         claimed = (row.claimed_external_id, row.claimed_email, row.claimed_name)
-        facts += [(people.get(row.customer_id), speaker, row.state, row.reason, claimed, secrets.get(row.secret_id))]
-        facts += [(_left(row.proven_until, now), row.first_proven_at is not None, latest.index(row.last_message_at))]
+        facts += [people.get(row.customer_id), speaker, row.state, row.reason, claimed, secrets.get(row.secret_id)]
+        facts += [_left(row.proven_until, now), row.first_proven_at is not None, latest.index(row.last_message_at)]
         lines = [line for line in rows["messages"] if line.conversation_id == row.id and line.author == "visitor"]
-        facts.append(
-            sorted(
-                {
-                    (
-                        sessions.setdefault(line.session_id, len(sessions)),
-                        line.state,
-                        secrets.get(line.secret_id, -1),
-                        repr(history.lines[line.id][1:]),
-                    )
-                    for line in lines
-                }
-            )
-        )
+        writers = [sessions.setdefault(line.session_id, len(sessions)) for line in lines]
+        written = [(line.state, secrets.get(line.secret_id), history.lines[line.id][1:]) for line in lines]
+        facts.append(sorted(set(map(repr, zip(writers, written, strict=True)))))
+    return facts
+
+
+def _hash(facts: object) -> bytes:
     return hashlib.blake2b(repr(facts).encode(), digest_size=16).digest()
 
 

@@ -6,6 +6,7 @@ Nothing of KalTalk is replaced. What is not here is the HTTP edge: a body arrive
 from collections import namedtuple
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import starmap
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -63,7 +64,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a browser is worth after a step, and the ids of the lines that it may read; a code when it is turned away."""
+    """What a browser's session is worth at a moment, or why it is refused, and the ids of the lines that it reads."""
 
     state: str
     lines: tuple[str, ...] = ()
@@ -75,7 +76,6 @@ class Outcome:
 
     answer: Answer | None = None
     refused: str | None = None
-    views: tuple[View | None, ...] = ()
 
     def __str__(self) -> str:
         if self.answer is None:
@@ -107,6 +107,7 @@ class World:
 
     def begin(self, mode: str, browsers: int) -> Place:
         """Return the moment at which an organization on the Pro plan has just been made."""
+        self._empty()
         new = OrganizationRecord(ORGANIZATION, "Model", Plan.PRO, Mode(mode), ())
         with Session(self._connection) as session:
             use_cases.create_organization(session, _SETTINGS, _ACTOR, new, NOW)
@@ -115,11 +116,15 @@ class World:
 
     def go_to(self, place: Place) -> None:
         """Put the database to ``place``."""
-        for table in reversed(Base.metadata.sorted_tables):
-            self._raw.execute(f"DELETE FROM {table.name}")  # noqa: S608 - our own names
+        self._empty()
         for table in self._tables:
             marks = ", ".join("?" * len(table.columns))
             self._raw.executemany(f"INSERT INTO {table.name} VALUES ({marks})", place.rows[_short(table)])  # noqa: S608
+        self._raw.commit()
+
+    def _empty(self) -> None:
+        for table in reversed(Base.metadata.sorted_tables):
+            self._raw.execute(f"DELETE FROM {table.name}")  # noqa: S608 - our own names
         self._raw.commit()
 
     def take(self, step: Step, place: Place) -> tuple[Place, Outcome]:
@@ -144,9 +149,12 @@ class World:
             except (Conflict, IdentityRefused, SessionExpired) as error:
                 outcome = Outcome(refused=error.code)
             session.flush()
-            after = replace(after, rows=self._dump())
-            views = tuple(_look(session, token, after.now) for token in after.sessions)
-        return after, replace(outcome, views=views)
+            return replace(after, rows=self._dump()), outcome
+
+    def look(self, place: Place) -> tuple[View | None, ...]:
+        """Return what each browser sees at ``place``, where the database must be."""
+        with Session(self._connection) as session:
+            return tuple(_look(session, token, place.now) for token in place.sessions)
 
     def _identify(self, session: Session, step: Identify, place: Place) -> tuple[Place, Outcome]:
         body: dict[str, Any] = {"externalId": step.plain.id, "email": step.plain.email, "name": step.plain.name}
@@ -162,7 +170,7 @@ class World:
             place = replace(place, sessions=held)
         answer = Answer(
             state=made.verdict.state.value,
-            reason=made.verdict.reason,
+            reason=None if made.verdict.reason is None else made.verdict.reason.value,
             who=Who(told.external_id, told.email, told.name),
             notices=tuple(f"{notice.code} {notice.field}" for notice in found.notices),
             session_id=made.id,
@@ -190,7 +198,7 @@ class World:
         stored = {}
         for table in self._tables:
             found = self._raw.execute(f"SELECT * FROM {table.name} ORDER BY rowid")  # noqa: S608 - our own names
-            stored[_short(table)] = tuple(map(self._shapes[table.name]._make, found))
+            stored[_short(table)] = tuple(starmap(self._shapes[table.name], found))
         return stored
 
 

@@ -11,7 +11,7 @@ from kaltalk_iv.service.agents import create_agent
 from tests.dashboard.page import Element, read_page
 from tests.production.deployment import ORGANIZATION, Answer, Deployment
 
-_COOKIE = "kaltalk_session"
+_COOKIE = "__Host-kaltalk_session"
 
 
 class Agent:

@@ -68,6 +68,12 @@ class Server:
         self.stop()
 
     @property
+    def pid(self) -> int:
+        """The process id of the command, while it runs."""
+        assert self._process is not None, "this server is not running"
+        return self._process.pid
+
+    @property
     def output(self) -> str:
         """All that the server has printed so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")

@@ -8,6 +8,7 @@ from flask import Response, make_response, redirect, render_template, request, u
 from werkzeug.wrappers import Response as AnyResponse
 
 from ...core.errors import Conflict
+from ...limiter import Limit
 from ...service import audit
 from ...service.settings import Actor
 from ...state import Role, current_state
@@ -20,18 +21,26 @@ View = Callable[[], AnyResponse]
 _ABOUT_SECRETS = {
     f"kaltalk_iv_dashboard.settings_{name}" for name in ("rotate", "end_window", "window_ended", "replaced")
 }
+_LIMITS = {
+    "kaltalk_iv_dashboard.settings_revealed": Limit.REVEAL,
+    "kaltalk_iv_dashboard.settings_test_it": Limit.TEST_IT,
+}
 
 
 def admin_only(view: View) -> View:
     """Return ``view`` for admins; anybody else gets a 403 and leaves a line in the audit trail.
 
-    A Conflict that the view meets becomes a 409 page that says who was first.
+    Each person does so only so often: the trail keeps what it holds for good. A Conflict that the view meets becomes a
+    409 page that says who was first.
     """
 
     @wraps(view)
     def guarded() -> AnyResponse:
         if viewer().role is not Role.ADMIN:
+            _count(Limit.DENIED)
             return _deny()
+        if request.method == "POST":
+            _count(_LIMITS.get(request.endpoint or "", Limit.CHANGE))
         try:
             return view()
         except Conflict as error:
@@ -63,6 +72,11 @@ def done(what: str, endpoint: str = "settings", anchor: str | None = None) -> An
     """Return the way to the page that says that ``what`` was done. A reload there repeats nothing."""
     address = url_for(f"kaltalk_iv_dashboard.{endpoint}", done=what, _anchor=anchor)
     return redirect(address, HTTPStatus.SEE_OTHER)
+
+
+def _count(limit: Limit) -> None:
+    """Count one more of what this viewer does here. Raises RateLimited."""
+    current_state().limiter.hit(limit, viewer().organization_id, viewer().name)
 
 
 def _latest() -> AuditRecord | None:

@@ -264,7 +264,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_kaltalk_iv_conversations_unread",
         "kaltalk_iv_conversations",
-        ["organization_id"],
+        ["organization_id", "status", "unread_count"],
         unique=False,
         sqlite_where=sa.text("unread_count > 0 AND status = 'open'"),
         postgresql_where=sa.text("unread_count > 0 AND status = 'open'"),

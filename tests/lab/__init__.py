@@ -1,0 +1,1 @@
+"""The lab of the sample host. It needs both parties, through `app.py`."""
