@@ -1,4 +1,4 @@
-"""How gunicorn runs KalTalk in production: ``gunicorn --config deploy/gunicorn.conf.py 'kaltalk_iv.server:create_app()'``.
+"""How gunicorn runs KalTalk: ``gunicorn --config deploy/gunicorn.conf.py 'kaltalk_iv.server:create_app()'``.
 
 docs/production.md says why each value is what it is. The environment sets PORT or KALTALK_BIND, WEB_CONCURRENCY and
 KALTALK_THREADS.

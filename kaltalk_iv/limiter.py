@@ -2,7 +2,7 @@
 
 The library ``limits`` reads the rates and counts. Flask-Limiter, which wraps it, is not used: it runs before every
 request of the embedding application, obeys that application's ``RATELIMIT_*`` settings, and costs 0.3 ms a request
-where asking here costs 0.01 ms.
+where what an identify asks here costs 0.02 ms.
 """
 
 import hashlib

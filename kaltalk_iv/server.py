@@ -1,5 +1,6 @@
 """KalTalk on its own: an application with its own database and its own login. ``flask --app kaltalk_iv.server run``."""
 
+import logging
 import os
 import re
 import time
@@ -72,7 +73,10 @@ def _log_as_json() -> None:
     """Write JSON lines where the process is ours to serve with: made from the environment, and no other command."""
     command = click.get_current_context(silent=True)
     if command is None or command.info_name == "run":
-        configure_logs(None, level=os.environ.get("KALTALK_LOG_LEVEL") or "INFO")
+        level = os.environ.get("KALTALK_LOG_LEVEL") or "INFO"
+        if level not in logging.getLevelNamesMapping():
+            raise RuntimeError("KALTALK_LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL.")
+        configure_logs(None, level=level)
 
 
 def _whole_number(config: Mapping[str, Any], name: str, default: int, bounds: tuple[int, int]) -> int:

@@ -12,6 +12,7 @@ from .core.errors import SecretUnavailable
 
 _KEY_PREFIX = "ktek_"
 _KEY_BYTES = 32
+_FEWEST_DIFFERENT_BYTES = 12  # random ones have about thirty; "AAAA…" is somebody's placeholder
 _NONCE_BYTES = 12  # NIST SP 800-38D, section 5.2.1.1; random, and far below 2**32 uses of one key
 _VERSION = "v1."
 
@@ -77,7 +78,7 @@ def _key_bytes(key: str, place: int) -> bytes:
         if not key.startswith(_KEY_PREFIX):
             raise ValueError
         raw = base64.b64decode(key[len(_KEY_PREFIX) :] + "=", altchars=b"-_", validate=True)
-        if len(raw) != _KEY_BYTES:
+        if len(raw) != _KEY_BYTES or len(set(raw)) < _FEWEST_DIFFERENT_BYTES:
             raise ValueError
     except (ValueError, binascii.Error):
         raise ValueError(f"encryption key number {place} is not one that generate_encryption_key() makes") from None

@@ -7,7 +7,7 @@ import click
 import sqlalchemy as sa
 from alembic.util import CommandError
 from flask.cli import with_appcontext
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
 from .. import migrations
 from ..migrations.partitions import MAX_PARTITIONS
@@ -68,7 +68,11 @@ def _one_sentence() -> Iterator[None]:
         yield
     except CommandError as error:
         raise click.ClickException(f"{error}.") from None
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, InternalError) as error:
+        if "lock timeout" in str(error.orig):
+            raise click.ClickException(
+                "Somebody uses our tables for longer than a change waits. Nothing was changed: run this again."
+            ) from None
         raise click.ClickException(f"The database did not answer ({type(error).__name__}).") from None
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
-from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from ..config import Settings
@@ -36,7 +36,7 @@ def run(use_case: Callable[[Session, Settings, float], T]) -> T:
         return state.commit(lambda session, now: use_case(session, state.settings, now))
     except KalTalkError as error:
         raise click.ClickException(error.detail) from None
-    except (ProgrammingError, OperationalError, InterfaceError) as error:
+    except (ProgrammingError, OperationalError, InterfaceError, InternalError) as error:
         if "no such table" in str(error.orig) or "does not exist" in str(error.orig):
             raise click.ClickException("The tables are not there yet. Run: flask … kaltalk-iv db upgrade") from None
         raise click.ClickException(f"The database did not answer ({type(error).__name__}).") from None

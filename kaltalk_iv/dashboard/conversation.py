@@ -77,7 +77,7 @@ def set_status(conversation_id: str) -> AnyResponse:
         )
     except Conflict as error:
         return _page(conversation_id, HTTPStatus.CONFLICT, problem=error.detail)
-    return _back_to(conversation_id)
+    return _page(conversation_id) if live.LIVE_HEADER in request.headers else _back_to(conversation_id)
 
 
 def _back_to(conversation_id: str) -> AnyResponse:

@@ -12,12 +12,12 @@ from ..state import current_state
 from .protection import viewer
 
 STATES = {
-    None: "Everybody",
+    None: "All",
     State.VERIFIED: "Verified",
     State.UNVERIFIED: "Unverified",
     State.ANONYMOUS: "Anonymous",
 }
-STATUSES = {Status.OPEN: "Open", Status.CLOSED: "Closed", None: "All"}
+STATUSES = {Status.OPEN: "Open", Status.CLOSED: "Closed", None: "Both"}
 
 
 @dataclass(frozen=True, slots=True)

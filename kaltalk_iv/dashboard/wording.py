@@ -173,7 +173,13 @@ def beginning(line: MessageRecord) -> str:
 
 
 def reach(opened: OpenConversation) -> str:
-    """Return who will be able to read a reply that is sent now."""
+    """Return who will be able to read a reply that is sent now, and that it opens no closed conversation."""
+    if opened.entry.conversation.status == Status.CLOSED:
+        return f"{_readers(opened)} The conversation stays closed until the visitor writes again."
+    return _readers(opened)
+
+
+def _readers(opened: OpenConversation) -> str:
     if opened.entry.verdict.state is not State.VERIFIED:
         return "Your reply is shown in this visit only, to whoever is writing here."
     if opened.proof_ended:

@@ -10,7 +10,7 @@ from kaltalk_iv.migrations.partitions import decide_partitions
 from kaltalk_iv.models import PREFIX, Base
 
 _MIGRATION_LOCK = 0x6B74_6976  # "ktiv": two processes that upgrade at once take turns
-# A change of a table waits for its readers, and everybody who comes after waits for the change: so it does not wait long.
+# A change of a table waits for its readers, and everybody who comes after waits behind it: so it does not wait long.
 _TABLE_LOCK_TIMEOUT = "5s"
 
 

@@ -40,7 +40,7 @@ def decide_partitions(connection: sa.Connection, attributes: dict[str, object]) 
 
 
 def create_tenant_table(name: str, *items: sa.schema.SchemaItem) -> None:
-    """Create a table that has the column ``organization_id`` in each of its keys; in partitions where that was chosen."""
+    """Create a table that has ``organization_id`` in each of its keys; in partitions where that was chosen."""
     migration_config = op.get_context().config
     parts = 0 if migration_config is None else migration_config.attributes.get(_DECIDED, 0)
     if not parts:

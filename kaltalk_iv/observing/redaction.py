@@ -46,8 +46,9 @@ _EMAIL = re.compile(rf"(?<!{_LOCAL}){_LOCAL}++(?:@|%40){_LOCAL}++", re.IGNORECAS
 def redact(text: str) -> str:
     """Return ``text`` with a blot in place of each secret and each e-mail address, cut to 16,384 characters."""
     text = text[:MAX_CHARACTERS]
-    for pattern, replacement in _RULES:
-        text = pattern.sub(replacement, text)
+    for pattern, replacement, signs in _RULES:
+        if not signs or any(sign in text for sign in signs):
+            text = pattern.sub(replacement, text)
     return text[:MAX_CHARACTERS]
 
 
@@ -63,13 +64,14 @@ def _is_mixed(text: str) -> bool:
     return text.lower() != text and text.upper() != text and any(character.isdigit() for character in text)
 
 
-_RULES: tuple[tuple[re.Pattern[str], _Replacement], ...] = (
-    (_OURS, BLOT),
-    (_DOTTED, _blot_tokens),
-    (_USERINFO, f"{BLOT}@"),
-    (_QUERY, f"?{BLOT}"),
-    (_HEADER, rf"\1 {BLOT}"),
-    (_NAMED, rf"\1{BLOT}"),
-    (_SCHEME, rf"\1 {BLOT}"),
-    (_EMAIL, BLOT),
+# A rule is tried when one of its signs is there at all: most lines have none.
+_RULES: tuple[tuple[re.Pattern[str], _Replacement, tuple[str, ...]], ...] = (
+    (_OURS, BLOT, ()),
+    (_DOTTED, _blot_tokens, ()),
+    (_USERINFO, f"{BLOT}@", ("://",)),
+    (_QUERY, f"?{BLOT}", ("?",)),
+    (_HEADER, rf"\1 {BLOT}", ("=", ":")),
+    (_NAMED, rf"\1{BLOT}", ("=", ":")),
+    (_SCHEME, rf"\1 {BLOT}", (" ", "\t")),
+    (_EMAIL, BLOT, ("@", "%40")),
 )

@@ -61,6 +61,7 @@ class OpenConversation:
     record: Record | None
     fields: tuple[Field, ...]
     others: tuple[Entry, ...]
+    has_more_others: bool
     proof_ended: bool
 
 
@@ -91,7 +92,8 @@ def open_conversation(
         proof_revoked_at=_proof_revoked_at(entry, revoked),
         record=record,
         fields=_fields(entry, record),
-        others=tuple(entry_of(other, mode, now) for other in others),
+        others=tuple(entry_of(other, mode, now) for other in others[:OTHERS_LENGTH]),
+        has_more_others=len(others) > OTHERS_LENGTH,
         proof_ended=entry.verdict.state is State.VERIFIED and (proven_until is None or now >= proven_until),
     )
 
@@ -105,7 +107,7 @@ def conversation_row(session: Session, organization_id: str, conversation_id: st
 
 
 def _others(session: Session, organization_id: str, customer_id: str, conversation_id: str) -> list[InboxRow]:
-    return rows.other_conversations(session, organization_id, customer_id, conversation_id, OTHERS_LENGTH)
+    return rows.other_conversations(session, organization_id, customer_id, conversation_id, OTHERS_LENGTH + 1)
 
 
 def _record(

@@ -33,7 +33,7 @@
   const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
   const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
   const DATE = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
-  const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+  const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "full" });
   const OFFSET = new Intl.DateTimeFormat(undefined, { timeZoneName: "shortOffset" });
   const ZONE = new Intl.DateTimeFormat(undefined, { timeZoneName: "long" });
 
@@ -61,8 +61,8 @@
 
   // ---- Showing an answer ----
 
-  /** Show the parts of an answer; false when it is not one of ours. `isReply`: it answers a reply, not a poll. */
-  function show(html, isReply) {
+  /** Show the parts of an answer; false when it is not one of ours. It answers a poll, a reply or another button. */
+  function show(html, isReply, isPoll = !isReply) {
     const answer = new DOMParser().parseFromString(html, "text/html").querySelector("[data-title]");
     if (answer === null) return false;
     document.title = answer.dataset.title;
@@ -70,7 +70,7 @@
     const seen = isReply ? null : whatWasSeen();
     for (const part of answer.querySelectorAll("[data-part]")) {
       const name = part.dataset.part;
-      if (name === "problem" && !isReply) continue; // it stays until the next attempt
+      if (name === "problem" && isPoll) continue; // it stays until the next attempt
       if (name === "lines") addLines(part, answer.querySelector("[data-part=earlier]"));
       else replace(name, part);
     }
@@ -253,6 +253,19 @@
     schedule(EVERY);
   }
 
+  async function setStatus(statusForm, button) {
+    const body = new URLSearchParams(new FormData(statusForm, button));
+    turn += 1;
+    try {
+      const answer = await ask(statusForm.action, { method: "POST", body });
+      if (answer.type === "opaqueredirect") sayLoggedOut();
+      else if (!show(await answer.text(), false, false)) throw new Error("no answer of ours");
+    } catch {
+      say("Not done: the connection was lost. Try again in a moment.");
+    }
+    schedule(EVERY);
+  }
+
   function accepted(text) {
     say("");
     document.querySelector("[data-lost]").replaceChildren();
@@ -270,6 +283,10 @@
   form?.addEventListener("submit", (event) => {
     event.preventDefault();
     if (!isSending) send(event.submitter);
+  });
+  document.querySelector("form.status")?.addEventListener("submit", (event) => {
+    event.preventDefault(); // a page that is loaded anew would lose what is being typed
+    setStatus(event.target, event.submitter);
   });
   scroller?.addEventListener("click", (event) => {
     const link = event.target.closest("[data-earlier] a");

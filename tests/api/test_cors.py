@@ -126,6 +126,42 @@ def test_errors_can_be_read_by_the_page_too(client: FlaskClient, listed: Organiz
         check_readable_by(answer, SHOP)
 
 
+def test_what_is_wrong_with_a_request_is_not_told_to_a_page_that_is_not_allowed(
+    client: FlaskClient, listed: OrganizationForTests
+) -> None:
+    from_elsewhere = {"Origin": "https://elsewhere.example"}
+    with_session = from_elsewhere | bearer(identify(client, listed.id).get_json()["session"]["token"])
+    answers = [
+        client.post(IDENTIFY, data=b"[", content_type="application/json", headers=from_elsewhere),
+        client.put(IDENTIFY, headers=from_elsewhere),
+        client.post(IDENTIFY, data=b" " * 20_000, content_type="application/json", headers=from_elsewhere),
+        client.post(IDENTIFY, data=b"{}", content_type="text/plain", headers=from_elsewhere),
+        client.post("/v1/messages", data=b"[", content_type="application/json", headers=with_session),
+        client.put("/v1/messages", headers=with_session),
+        client.post("/v1/messages", data=b" " * 40_000, content_type="application/json", headers=with_session),
+        client.post("/v1/messages", data=b"{}", content_type="text/plain", headers=with_session),
+        client.post("/v1/messages", json={}, headers=with_session),
+        client.get("/v1/messages?after=x", headers=with_session),
+        client.put("/v1/session", headers=with_session),
+    ]
+    for answer in answers:
+        assert (answer.status_code, answer.get_json()["code"]) == (403, "origin_not_allowed")
+        check_readable_by(answer, None)
+
+
+def test_an_error_of_nobodys_organization_can_be_read_by_any_page(client: FlaskClient) -> None:
+    from_elsewhere = {"Origin": "https://elsewhere.example"}
+    answers = {
+        404: client.post("/v1/organizations/org_nobody/identify", json={}, headers=from_elsewhere),
+        405: client.put("/v1/organizations/org_nobody/identify", headers=from_elsewhere),
+        401: client.get("/v1/messages", headers=from_elsewhere | bearer("junk")),
+        415: client.post("/v1/messages", data=b"{}", content_type="text/plain", headers=from_elsewhere | bearer("x")),
+    }
+    for status, answer in answers.items():
+        assert answer.status_code == status
+        check_readable_by(answer, "https://elsewhere.example")
+
+
 def test_an_origin_taken_from_the_list_is_refused_at_the_next_request(
     app: Flask, client: FlaskClient, listed: OrganizationForTests
 ) -> None:

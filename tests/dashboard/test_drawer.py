@@ -3,7 +3,7 @@
 import jwt
 import pytest
 
-from kaltalk_iv.service.conversation import CHANGES_LENGTH
+from kaltalk_iv.service.conversation import CHANGES_LENGTH, OTHERS_LENGTH
 from kaltalk_iv.testing import set_organization
 from tests.dashboard.desk import NOON, Desk
 from tests.dashboard.page import Element
@@ -105,6 +105,16 @@ def test_the_customers_other_conversations_stand_below_with_their_shields(desk: 
     assert others.one(data_conversation=amber).one(data_shield=None)["data-shield"] == "unverified"
     assert others.all(data_conversation=elsewhere) == []
     assert others.all(data_conversation=green) == []
+
+
+def test_of_many_other_conversations_ten_are_shown_and_all_can_be_looked_for(desk: Desk) -> None:
+    for _ in range(OTHERS_LENGTH + 1):
+        desk.visitor().identify(externalId="u_ada").write()
+    page = desk.open(desk.visitor().identify(externalId="u_ada").write())
+
+    assert len(page.one("ul", class_="rows others").all(data_conversation=None)) == OTHERS_LENGTH
+    found = desk.page(page.one("p", class_="more").one("a")["href"])
+    assert len(found.all("li", data_conversation=None)) == OTHERS_LENGTH + 2
 
 
 def test_a_bare_name_stays_with_the_conversation(desk: Desk) -> None:

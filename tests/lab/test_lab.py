@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,6 @@ from werkzeug.test import TestResponse
 
 import host_demo
 from app import ORGANIZATION_ID, Demo, make_demo
-from host_demo.identity import sign_user_jwt
 from host_demo.lab import EXPERIMENTS, Bench
 from kaltalk_iv.testing import identify, set_organization
 from tests.host_demo.conftest import SETTINGS, open_shop
@@ -23,10 +23,20 @@ from tests.host_demo.visitor import Visitor
 PASSWORD = "a password for the lab"
 
 
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """A demo in this process that the tests share."""
+    yield from _demo(tmp_path_factory.mktemp("lab"))
+
+
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Demo]:
-    """A demo of this test's own, in this process."""
-    made = make_demo({"KALTALK_DEMO_DIR": str(tmp_path), "KALTALK_DEMO_PASSWORD": PASSWORD})
+def fresh_demo(tmp_path: Path) -> Iterator[Demo]:
+    """A demo of this test's own, in which nothing has happened yet."""
+    yield from _demo(tmp_path)
+
+
+def _demo(folder: Path) -> Iterator[Demo]:
+    made = make_demo({"KALTALK_DEMO_DIR": str(folder), "KALTALK_DEMO_PASSWORD": PASSWORD})
     yield made
     dispose(made)
 
@@ -39,26 +49,39 @@ def dispose(*demos: Demo) -> None:
             party.extensions["sqlalchemy"].engine.dispose()
 
 
-@pytest.fixture
-def ada(demo: Demo) -> Visitor:
-    """Ada, logged in to the shop."""
-    visitor = Visitor(demo.host)
-    visitor.log_in("ada", PASSWORD)
-    return visitor
+class Reader(Visitor):
+    """Somebody who is logged in to the shop and has the lab open."""
+
+    def __init__(self, demo: Demo, username: str) -> None:
+        super().__init__(demo.host)
+        self.log_in(username, PASSWORD)
+        self.headers = {"X-CSRFToken": self.csrf_token("/lab")}
+
+    def post(self, path: str, **data: str) -> TestResponse:
+        """Send what the lab's page sends."""
+        return self.http.post(f"/lab/{path}", data=data, headers=self.headers)
 
 
-def press(visitor: Visitor, experiment: str) -> TestResponse:
+@pytest.fixture(scope="module")
+def ada(demo: Demo) -> Reader:
+    """Ada in the lab."""
+    return Reader(demo, "ada")
+
+
+@pytest.fixture(scope="module")
+def bob(demo: Demo) -> Reader:
+    """Bob in the lab."""
+    return Reader(demo, "bob")
+
+
+def press(visitor: Reader, experiment: str) -> TestResponse:
     """Ask the shop for what this experiment sends."""
-    return visitor.http.post(
-        "/lab/prepare", data={"experiment": experiment}, headers={"X-CSRFToken": visitor.csrf_token("/lab")}
-    )
+    return visitor.post("prepare", experiment=experiment)
 
 
-def look(visitor: Visitor, experiment: str, session: str | None = None) -> dict[str, Any]:
+def look(visitor: Reader, experiment: str, session: str) -> dict[str, Any]:
     """Ask the shop for what KalTalk holds after an experiment."""
-    data = {"experiment": experiment} | ({"session": session} if session else {})
-    answer = visitor.http.post("/lab/seen", data=data, headers={"X-CSRFToken": visitor.csrf_token("/lab")})
-    found: dict[str, Any] = answer.get_json()
+    found: dict[str, Any] = visitor.post("seen", experiment=experiment, session=session).get_json()
     return found
 
 
@@ -108,7 +131,7 @@ def test_a_demo_whose_shop_talks_to_another_kaltalk_has_no_lab(tmp_path: Path) -
     dispose(made)
 
 
-def test_the_home_page_leads_to_the_lab(ada: Visitor) -> None:
+def test_the_home_page_leads_to_the_lab(ada: Reader) -> None:
     assert 'href="/lab"' in ada.get("/").text
     assert ada.get("/lab").status_code == 200
 
@@ -129,7 +152,7 @@ def test_logged_out_every_address_of_the_lab_asks_for_a_login(demo: Demo) -> Non
 
 
 @pytest.mark.parametrize("path", ["/lab/prepare", "/lab/seen", "/lab/mode"])
-def test_what_changes_or_signs_needs_a_csrf_token(ada: Visitor, path: str) -> None:
+def test_what_changes_or_signs_needs_a_csrf_token(ada: Reader, path: str) -> None:
     answer = ada.http.post(path, data={"experiment": "good", "mode": "off"})
 
     assert answer.status_code == 400
@@ -137,14 +160,12 @@ def test_what_changes_or_signs_needs_a_csrf_token(ada: Visitor, path: str) -> No
     assert "outlook" not in answer.text.partition("<script")[0]  # not the page's own token: it must not reach a report
 
 
-def test_unknown_experiments_and_modes_are_refused(ada: Visitor) -> None:
-    headers = {"X-CSRFToken": ada.csrf_token("/lab")}
-
+def test_unknown_experiments_and_modes_are_refused(ada: Reader) -> None:
     for path, data in (("prepare", {"experiment": "root"}), ("prepare", {}), ("seen", {}), ("mode", {"mode": "on"})):
-        assert ada.http.post(f"/lab/{path}", data=data, headers=headers).status_code == 400
+        assert ada.post(path, **data).status_code == 400
 
 
-def test_pages_and_answers_of_the_lab_are_kept_by_no_cache(ada: Visitor) -> None:
+def test_pages_and_answers_of_the_lab_are_kept_by_no_cache(ada: Reader) -> None:
     for answer in (ada.get("/lab"), press(ada, "good")):
         assert answer.headers["Cache-Control"] == "no-store"
         assert "Cookie" in answer.headers["Vary"]
@@ -152,7 +173,8 @@ def test_pages_and_answers_of_the_lab_are_kept_by_no_cache(ada: Visitor) -> None
         assert "trusted-types 'none'" in answer.headers["Content-Security-Policy"]
 
 
-def test_no_secret_reaches_the_browser_whatever_is_pressed(demo: Demo, ada: Visitor) -> None:
+def test_no_secret_reaches_the_browser_whatever_is_pressed(fresh_demo: Demo) -> None:
+    demo, ada = fresh_demo, Reader(fresh_demo, "ada")
     before = current_secret(demo)
     shown = ada.get("/lab").text + "".join(press(ada, name).text for name in EXPERIMENTS)
 
@@ -161,14 +183,15 @@ def test_no_secret_reaches_the_browser_whatever_is_pressed(demo: Demo, ada: Visi
     assert found == [False, False, False]
 
 
-def test_only_tokens_about_the_logged_in_user_verify_with_the_shops_secrets(demo: Demo, ada: Visitor) -> None:
-    secrets = [current_secret(demo)]
+def test_only_tokens_about_the_logged_in_user_verify_with_the_shops_secrets(fresh_demo: Demo) -> None:
+    demo, ada = fresh_demo, Reader(fresh_demo, "ada")
+    known = [current_secret(demo)]
     sub = press(ada, "good").get_json()["known"][0][1]
     good: dict[str, Any] = {}
     for name in EXPERIMENTS:
         body = json.loads(press(ada, name).get_json()["body"])
-        secrets = list({*secrets, current_secret(demo)})
-        for secret in secrets:
+        known = list({*known, current_secret(demo)})
+        for secret in known:
             try:
                 options: Any = {"verify_exp": False, "verify_sub": False}
                 claims = jwt.decode(body.get("userJwt", ""), secret, algorithms=["HS256"], options=options)
@@ -193,17 +216,14 @@ def test_the_bench_signs_for_nobody_else() -> None:
         bench.forged(sub=str(bench.number))
 
 
-def test_two_people_get_two_numbers(demo: Demo, ada: Visitor) -> None:
-    bob = Visitor(demo.host)
-    bob.log_in("bob", PASSWORD)
-
+def test_two_people_get_two_numbers(ada: Reader, bob: Reader) -> None:
     subs = [json.loads(press(who, "numeric_id").get_json()["token"]["payload"])["sub"] for who in (ada, bob)]
 
     assert subs[0] != subs[1]
 
 
 @pytest.mark.parametrize("mode", ["off", "optional", "required"])
-def test_asking_what_each_mode_would_do_leaves_nothing_behind(demo: Demo, ada: Visitor, mode: str) -> None:
+def test_asking_what_each_mode_would_do_leaves_nothing_behind(demo: Demo, ada: Reader, mode: str) -> None:
     press(ada, "previous_secret")  # so that nothing is rotated below
     send(demo, press(ada, "good").get_json())
     set_organization(demo.kaltalk, ORGANIZATION_ID, mode=mode)
@@ -214,12 +234,13 @@ def test_asking_what_each_mode_would_do_leaves_nothing_behind(demo: Demo, ada: V
             assert len(press(ada, name).get_json()["outlook"]) == 3
 
     assert everything_stored(demo) == before
+    set_organization(demo.kaltalk, ORGANIZATION_ID, mode="optional")
 
 
-def test_looking_leaves_the_message_unread_for_the_agent(demo: Demo, ada: Visitor) -> None:
+def test_looking_leaves_the_message_unread_for_the_agent(demo: Demo, ada: Reader) -> None:
     session = send(demo, press(ada, "good").get_json())["session"]["token"]
     headers = {"Authorization": f"Bearer {session}"}
-    message = {"text": "hello", "clientMessageId": "lab-1"}
+    message = {"text": "hello", "clientMessageId": secrets.token_hex(8)}
     assert demo.kaltalk.test_client().post("/v1/messages", json=message, headers=headers).status_code == 201
     before = everything_stored(demo)
 
@@ -230,9 +251,7 @@ def test_looking_leaves_the_message_unread_for_the_agent(demo: Demo, ada: Visito
     assert everything_stored(demo) == before
 
 
-def test_the_record_of_somebody_else_stays_hidden(demo: Demo, ada: Visitor) -> None:
-    bob = Visitor(demo.host)
-    bob.log_in("bob", PASSWORD)
+def test_the_record_of_somebody_else_stays_hidden(demo: Demo, ada: Reader, bob: Reader) -> None:
     send(demo, press(bob, "good").get_json())
     prepared = press(ada, "stranger_id").get_json()
 
@@ -246,11 +265,12 @@ def test_the_record_of_somebody_else_stays_hidden(demo: Demo, ada: Visitor) -> N
     assert "bob@example.com" not in json.dumps(answer)
 
 
-def test_a_session_that_is_none_is_a_sentence(ada: Visitor) -> None:
+def test_a_session_that_is_none_is_a_sentence(ada: Reader) -> None:
     assert "not a widget session" in look(ada, "good", "kts1.AAAA")["problem"]
 
 
-def test_the_previous_secret_is_there_from_the_first_press_and_rotates_once(demo: Demo, ada: Visitor) -> None:
+def test_the_previous_secret_is_there_from_the_first_press_and_rotates_once(fresh_demo: Demo) -> None:
+    demo, ada = fresh_demo, Reader(fresh_demo, "ada")
     first = current_secret(demo)
 
     prepared = [press(ada, "previous_secret").get_json() for _ in range(3)]
@@ -273,8 +293,7 @@ def test_a_secret_from_the_environment_is_not_replaced_by_the_lab(tmp_path: Path
     again = make_demo(
         {"KALTALK_DEMO_DIR": str(tmp_path), "KALTALK_DEMO_PASSWORD": PASSWORD, "KALTALK_IV_SECRET": secret}
     )
-    visitor = Visitor(again.host)
-    visitor.log_in("ada", PASSWORD)
+    visitor = Reader(again, "ada")
 
     assert press(visitor, "previous_secret").get_json()["checks"]["secret"]["status"] == "previous"
 
@@ -282,9 +301,11 @@ def test_a_secret_from_the_environment_is_not_replaced_by_the_lab(tmp_path: Path
     dispose(made, again)
 
 
-def test_required_is_refused_with_the_reason_until_a_token_has_verified(demo: Demo, ada: Visitor) -> None:
+def test_required_is_refused_with_the_reason_until_a_token_has_verified(fresh_demo: Demo) -> None:
+    demo, ada = fresh_demo, Reader(fresh_demo, "ada")
+
     def choose(mode: str) -> str:
-        ada.http.post("/lab/mode", data={"mode": mode, "csrf_token": ada.csrf_token("/lab")})
+        assert ada.post("mode", mode=mode).status_code == 302
         return ada.get("/lab").text
 
     assert "No token has verified within the last 7 days" in choose("required")
@@ -297,8 +318,9 @@ def test_required_is_refused_with_the_reason_until_a_token_has_verified(demo: De
     assert any("ada (lab)" in line for line in everything_stored(demo)["kaltalk_iv_audit_events"])
 
 
-def test_without_a_secret_the_lab_says_that_it_cannot_work(demo: Demo, ada: Visitor) -> None:
-    demo.host.config["KALTALK_IV_SECRET"] = None
+def test_without_a_secret_the_lab_says_that_it_cannot_work(
+    demo: Demo, ada: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(demo.host.config, "KALTALK_IV_SECRET", None)
 
     assert press(ada, "good").status_code == 503
-    assert sign_user_jwt(SimpleNamespace(id="x", email="", name=""), None) is None

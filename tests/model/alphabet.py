@@ -157,6 +157,3 @@ IN_BROWSERS: Final[tuple[Step, ...]] = (
     Keys("replace"),
     Wait(1),  # the tokens end, the sessions do not
 )
-IN_ONE_BROWSER: Final = tuple(
-    step for step in IN_BROWSERS if not isinstance(step, Identify | Speak) or step.browser == 0
-)

@@ -37,11 +37,9 @@ def _for_readers(place: Place, history: History, secrets: dict[str, int]) -> lis
     rows, now = place.rows, place.now
     people = {row.id: (row.external_id, row.email and row.email.lower()) for row in rows["customers"]}
     sessions: dict[str, int] = {}
-    visits = sorted((_visit(visit, people, now), visit.session_id) for visit in history.visits if visit is not None)
     facts: list[object] = [
         (history.mode, history.plan),
         [(_left(secret.ends, now), secret.is_revoked) for secret in history.secrets],
-        [(visit, sessions.setdefault(session_id, len(sessions))) for visit, session_id in visits],
     ]
     latest = sorted(row.last_message_at for row in rows["conversations"])
     for row in rows["conversations"]:
@@ -53,6 +51,8 @@ def _for_readers(place: Place, history: History, secrets: dict[str, int]) -> lis
         writers = [sessions.setdefault(line.session_id, len(sessions)) for line in lines]
         written = [(line.state, secrets.get(line.secret_id), history.lines[line.id][1:]) for line in lines]
         facts.append(sorted(set(map(repr, zip(writers, written, strict=True)))))
+    visits = [visit for visit in history.visits if visit is not None]
+    facts.append(sorted((_visit(visit, people, now), sessions.get(visit.session_id, -1)) for visit in visits))
     return facts
 
 

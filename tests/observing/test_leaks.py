@@ -47,9 +47,9 @@ def run(folder: Path, leak: str, *options: str) -> tuple[int, str]:
     """Run a test that does ``leak`` in a pytest of its own with the plugin; return its exit code and output."""
     written = TEST.replace("{leak}", textwrap.indent(textwrap.dedent(leak).strip(), "    ").strip())
     (folder / "test_planted.py").write_text(written, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "tests.support.leaks", "-p", "no:cacheprovider", *options]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.support.leaks", "-p", "no:cacheprovider", *options, "--rootdir"]
-        + [str(folder), f"--basetemp={folder / 'temporary'}", str(folder / "test_planted.py")],
+        [*command, "--rootdir", str(folder), f"--basetemp={folder / 'temporary'}", str(folder / "test_planted.py")],
         cwd=ROOT,
         env=clean_environment({"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}),
         capture_output=True,
@@ -82,6 +82,8 @@ def test_a_worker_of_several_fails_the_run_too(tmp_path: Path) -> None:
     assert "a signing secret in a log line of shop" in output
 
 
-@pytest.mark.parametrize("text", ["ktiv_…", "eyJ", "kts1.short", "con_6f1c2ab0d9e8f7a6b5c4d3e2", "ktiv_secret_of_nobody"])
+@pytest.mark.parametrize(
+    "text", ["ktiv_…", "eyJ", "kts1.short", "con_6f1c2ab0d9e8f7a6b5c4d3e2", "ktiv_secret_of_nobody"]
+)
 def test_what_only_begins_like_a_secret_is_none(text: str) -> None:
     assert found_in(text.encode()) == []

@@ -100,7 +100,8 @@ def test_health_is_not_logged_at_info(log: io.StringIO, client: FlaskClient) -> 
 
 
 @pytest.mark.parametrize(
-    "given_id", ["short-7", "x" * 65, "id with blanks", "a\tb-c-d-e-f", "eyJhbGciOiJIUzI1NiJ9.e30.x", "ktiv_abcdefgh", "ünïcödé-1"]
+    "given_id",
+    ["short-7", "x" * 65, "id with blanks", "a\tb-c-d-e-f", "eyJhbGciOiJIUzI1NiJ9.e30.x", "ktiv_abcdefgh", "ünïcödé-1"],
 )
 def test_a_strange_request_id_is_never_taken(behind_proxy: FlaskClient, log: io.StringIO, given_id: str) -> None:
     answer = behind_proxy.get("/login", headers={"X-Request-ID": given_id})

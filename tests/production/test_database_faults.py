@@ -1,4 +1,4 @@
-"""A database that is stopped, locked, slow, full or silent: 503 in time, never 401, no half a row, and well by itself."""
+"""A database that is stopped, locked, slow, full or silent: 503 in time, no half a row, and well by itself again."""
 
 import socket
 import sqlite3
@@ -138,7 +138,7 @@ def check_steady_state(shop: Shop) -> None:
     engine = engine_of(shop.app)
 
     def count(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
-        statements.append(statement.split()[0])
+        statements.append(statement.split(maxsplit=1)[0])
 
     sa.event.listen(engine, "before_cursor_execute", count)
     assert shop.identify("u_new").status_code == 200

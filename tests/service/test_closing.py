@@ -1,4 +1,4 @@
-"""Closing a conversation: done once, said in the thread, never over words that nobody read, and undone by the visitor."""
+"""Closing a conversation: done once, said in the thread, never over unread words, and undone by the visitor."""
 
 from typing import Any
 
@@ -95,7 +95,12 @@ def test_a_message_that_is_sent_again_does_not_open_what_was_closed_since(
 @pytest.mark.usefixtures("token")
 def test_another_organizations_conversation_is_not_there(app: Flask, org: OrganizationForTests) -> None:
     add_organization(app, "org_other")
-    for other in ({"organization_id": "org_other"}, {"conversation_id": "con_unknown"}, {"conversation_id": "\x00"}):
+    elsewhere: list[dict[str, Any]] = [
+        {"organization_id": "org_other"},
+        {"conversation_id": "con_unknown"},
+        {"conversation_id": "\x00"},
+    ]
+    for other in elsewhere:
         with pytest.raises(NotFound):
             set_status(app, org, Status.CLOSED, **other)
     assert status(app, org) == "open"

@@ -122,7 +122,7 @@ def test_no_filter_and_no_search_walks_through_the_conversations(filled: Session
     middle = Place(COUNT / 2, f"con_{COUNT // 2}")
     searches = [
         Filters(None, None, read_search(text))
-        for text in ("name 77", "p7777@", "u_19999", "claim 55", "c5555@", "v_77", "zz", "%")
+        for text in ("name 77", "p7777@", "u_19999", "claim 55", "c5555@", "v_77", "name 1", "zz", "%")
     ]
     for filters, (place, newer) in itertools.product(
         [*EVERY_FILTER, *searches], [(None, False), (middle, False), (middle, True)]
@@ -164,11 +164,10 @@ def test_shields_and_filters_agree_in_every_mode_before_and_after_a_revocation(
         for kind, body in by_kind.items():
             conversation_id = _write(client, org.id, **body)
             if kind in {"proven later", "forged"}:
-                state.commit(
-                    lambda db, now, at=conversation_id: closing.set_status(
-                        db, org.id, at, Status.CLOSED, actor="Alan", seen=9, now=now
-                    )
+                closing.set_status(
+                    state.session, org.id, conversation_id, Status.CLOSED, actor="Alan", seen=9, now=clock.now
                 )
+                state.session.commit()
         changes = [
             {"mode": "optional"},
             {"mode": "off"},
@@ -269,7 +268,7 @@ def test_a_filter_over_very_many_secrets_asks_in_several_queries(
     app: Flask, org: OrganizationForTests, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = app.test_client()
-    made = []
+    made: list[str] = []
     with app.app_context():
         state = current_state()
         for number in range(5):

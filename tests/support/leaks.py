@@ -1,8 +1,9 @@
 """A pytest plugin: the run fails at its end when anything that it wrote holds a secret (abuse case 32).
 
 Signing secrets, encryption keys, widget sessions and user tokens are known by their shape, whoever made them: this
-process, a server, a command. Passwords have no shape, so whoever makes one names it: ``keep``. Searched are log records,
-what tests printed, and every file below pytest's temporary folder: logs of servers, databases, what commands wrote.
+process, a server, a command. Passwords have no shape, so whoever makes one names it: ``keep``. Searched are log
+records, what tests printed, and every file below pytest's temporary folder: logs of servers, databases, what commands
+wrote.
 With pytest-xdist each worker searches what it wrote itself.
 """
 

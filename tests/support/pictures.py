@@ -50,7 +50,7 @@ def main() -> None:
             ada.page.locator("button[value=required]").click()
             ada.page.get_by_text("The mode is Required now.").wait_for()
             press(ada.page, "tampered")
-            take(ada.page, "required")
+            take(ada.page, "required", ".step:nth-child(6)")
 
 
 if __name__ == "__main__":
