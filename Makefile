@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lock clean
+.PHONY: help install demo test check mutants lock clean
 
 help: ## Show these lines
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,14 +31,17 @@ check: .venv/.check ## Check style, types, imports, templates and the built whee
 	$(BIN)/djlint --lint --quiet templates kaltalk_iv/templates
 	$(BIN)/python -m tests.support.wheel
 
+mutants: .venv-mutants/.done ## Change the rules one by one in a copy, and see that a test notices each (some minutes)
+	.venv-mutants/bin/python -m tests.support.mutants $(ARGS)
+
 lock: | .venv/bin/pip ## Make the lock files again from requirements/*.in (make lock ARGS=--upgrade)
 	$(PIP_INSTALL) uv
-	cd requirements && for name in demo test check server; do \
+	cd requirements && for name in demo test check server mutants; do \
 		../$(LOCK) $$name.in --output-file $$name.txt || exit 1; \
 	done
 
 clean: ## Remove .venv and all that was built or cached
-	rm -rf .venv build dist htmlcov .coverage test-results tests/node/node_modules
+	rm -rf .venv .venv-mutants mutants build dist htmlcov .coverage test-results tests/node/node_modules
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -67,3 +70,9 @@ clean: ## Remove .venv and all that was built or cached
 .venv/.check: requirements/check.txt | .venv/bin/pip
 	$(PIP_INSTALL) --require-hashes --requirement $<
 	@touch .venv/.demo .venv/.test $@
+
+# Apart from .venv: what mutmut needs is of no use to anything else.
+.venv-mutants/.done: requirements/mutants.txt | .venv/bin/pip
+	.venv/bin/python -m venv --clear .venv-mutants
+	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@

@@ -4,7 +4,6 @@ It makes tokens that a host must never make, always about the user who is logged
 KalTalk comes from `KalTalkSide`, which the demo lends it. Without the demo there is no lab.
 """
 
-import base64
 import hashlib
 import hmac
 import json
@@ -15,13 +14,14 @@ from typing import Any, Protocol
 
 from flask import Blueprint, Flask, abort, current_app, flash, jsonify, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
+from jwt.utils import base64url_decode, base64url_encode
 from werkzeug.wrappers import Response
 
 from host_demo.accounts import find_user
 from host_demo.identity import LIFETIME, sign_user_jwt, usable_key
 
 MODES = ("off", "optional", "required")
-NUMBER_BYTES = 6  # below 2**53, so that JavaScript can count as far
+TITLE = ", the boss"  # what somebody who changes the payload would like to be
 
 
 class KalTalkSide(Protocol):
@@ -58,13 +58,8 @@ class Bench:
 
     @property
     def number(self) -> int:
-        """An id of this user such as a host with numeric ids would have."""
-        return int.from_bytes(hashlib.sha256(self.user.id.encode()).digest()[:NUMBER_BYTES])
-
-    @property
-    def better_name(self) -> str:
-        """What somebody who changes the payload would like to be called."""
-        return f"{self.user.name}, the boss"
+        """An id of this user such as a host with numeric ids would have; below 2**53, as far as JavaScript counts."""
+        return int.from_bytes(hashlib.sha256(self.user.id.encode()).digest()[:6])
 
     def token(self, secret: str | None = None, age: int = 0) -> str:
         """The token that `identity.py` makes for this user, with the secret of this shop or another one."""
@@ -86,7 +81,7 @@ class Bench:
             return f"{signed}."
         hash_ = {"HS256": hashlib.sha256, "HS512": hashlib.sha512}[alg]
         signature = hmac.digest(usable_key(self.secret) or abort(503), signed.encode(), hash_)
-        return f"{signed}.{_base64url(signature)}"
+        return f"{signed}.{base64url_encode(signature).decode()}"
 
     def tampered(self, **changes: Any) -> str:
         """This user's good token with other claims under the signature that it had."""
@@ -98,107 +93,94 @@ class Bench:
 class Experiment:
     """A button: what it says before, what it makes the page send, and what there is to learn from it."""
 
-    key: str
     label: str
     before: str
     after: str
     body: Callable[[Bench], dict[str, Any]]
 
 
-GROUPS: dict[str, tuple[Experiment, ...]] = {
-    "Signed by the shop": (
-        Experiment(
-            "good",
+GROUPS: dict[str, dict[str, Experiment]] = {
+    "Signed by the shop": {
+        "good": Experiment(
             "A good token",
             "Signed for you a moment ago, valid for one hour.",
             "Only who holds the secret can make this signature, and it covers who you are and until when.",
             lambda bench: {"userJwt": bench.token()},
         ),
-        Experiment(
-            "expired",
+        "expired": Experiment(
             "An expired token",
             "Signed rightly, two hours ago, for one hour: a page from a cache, say.",
             "The signature is right and the time is over. A leaked token is worth little, and not for long.",
             lambda bench: {"userJwt": bench.token(age=2 * LIFETIME)},
         ),
-        Experiment(
-            "previous_secret",
+        "previous_secret": Experiment(
             "The previous secret",
             "Signed with the secret before the last rotation. Rotates now if there was none.",
             "After a rotation the old secret goes on verifying for 24 hours: time to deploy the new one everywhere.",
             lambda bench: {"userJwt": bench.token(bench.previous())},
         ),
-        Experiment(
-            "numeric_id",
+        "numeric_id": Experiment(
             "A numeric id",
             "Signed rightly, but sub is a number and not text, as many Node hosts send it.",
             "A number is taken as its decimal text. It is another sub, though, so this is another record of yours: "
             "an id that changes splits a history in two.",
             lambda bench: {"userJwt": bench.forged(sub=bench.number)},
         ),
-    ),
-    "Forged": (
-        Experiment(
-            "tampered",
+    },
+    "Forged": {
+        "tampered": Experiment(
             "A tampered token",
             "Your good token with another name written into it, under the old signature.",
             "The signature covers every character of header and payload, so a changed one breaks it.",
-            lambda bench: {"userJwt": bench.tampered(name=bench.better_name)},
+            lambda bench: {"userJwt": bench.tampered(name=f"{bench.user.name}{TITLE}")},
         ),
-        Experiment(
-            "stranger_token",
+        "stranger_token": Experiment(
             "Someone else’s sub",
             "Your good token with the sub of another customer written into it.",
             "You cannot become somebody else with a token of your own: the signature is about you.",
             lambda bench: {"userJwt": bench.tampered(sub=bench.stranger)},
         ),
-        Experiment(
-            "wrong_secret",
+        "wrong_secret": Experiment(
             "A wrong secret",
             "The right claims, signed with a secret made up just now.",
             "The form of a token proves nothing: 256 random bits are not guessed.",
             lambda bench: {"userJwt": bench.token(secrets.token_urlsafe(36))},
         ),
-        Experiment(
-            "alg_none",
+        "alg_none": Experiment(
             "alg: none",
             "The header says that no signature is needed, and there is none.",
             "KalTalk decides which algorithm counts, and never asks the token.",
             lambda bench: {"userJwt": bench.forged(alg="none")},
         ),
-        Experiment(
-            "hs512",
+        "hs512": Experiment(
             "HS512",
             "Signed with the right secret, but by another algorithm.",
             "Exactly one algorithm is taken, HS256, even when the key is the right one: less to get wrong.",
             lambda bench: {"userJwt": bench.forged(alg="HS512")},
         ),
-    ),
-    "Without a token": (
-        Experiment(
-            "no_token",
+    },
+    "Without a token": {
+        "no_token": Experiment(
             "Nothing at all",
             "Only which shop this is, as for a visitor who is not logged in.",
             "Who claims nothing is nobody: an anonymous visitor, and there is nothing to doubt.",
             lambda _bench: {},
         ),
-        Experiment(
-            "only_email",
+        "only_email": Experiment(
             "Only an e-mail",
             "Your address, as anybody could type it into the console.",
             "An address is no proof: everybody who ever wrote to you knows it. Here is the gap that tokens close.",
             lambda bench: {"email": bench.user.email},
         ),
-        Experiment(
-            "stranger_id",
+        "stranger_id": Experiment(
             "Someone else’s id",
             "The id of another customer, without any token.",
             "It lands beside that customer, marked as a mere claim: nothing proven is changed, nothing can be read.",
             lambda bench: {"externalId": bench.stranger},
         ),
-    ),
+    },
 }
-EXPERIMENTS = {experiment.key: experiment for group in GROUPS.values() for experiment in group}
+EXPERIMENTS = {key: experiment for group in GROUPS.values() for key, experiment in group.items()}
 
 
 def open_lab(app: Flask, kaltalk: KalTalkSide, refusals: type[Exception]) -> None:
@@ -284,7 +266,7 @@ def _snippet(body: dict[str, Any]) -> str:
 def _for_own_eyes(seen: dict[str, Any], bench: Bench) -> dict[str, Any]:
     """The same without what is stored of somebody else: a claim must not become a way to read."""
     own = {bench.user.id, str(bench.number)}
-    brought = own | {bench.user.email, bench.user.name, bench.better_name, bench.stranger, None}
+    brought = own | {bench.user.email, bench.user.name, f"{bench.user.name}{TITLE}", bench.stranger, None}
     record, row = seen["record"], seen["row"]
     if record is None or record["external_id"]["value"] in own:
         return seen
@@ -309,13 +291,9 @@ def _apart(token: str) -> dict[str, Any]:
 
 
 def _encoded(value: dict[str, Any]) -> str:
-    return _base64url(json.dumps(value, separators=(",", ":")).encode())
-
-
-def _base64url(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return base64url_encode(json.dumps(value, separators=(",", ":")).encode()).decode()
 
 
 def _decoded(part: str) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    value: dict[str, Any] = json.loads(base64url_decode(part))
     return value

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from flask import Flask, current_app
+from flask import Flask, current_app, url_for
 from flask_login import current_user
 
 from host_demo.identity import LIFETIME, sign_user_jwt
@@ -27,4 +27,7 @@ def kaltalk_context() -> dict[str, object]:
     if token is None:
         return context
     settings["userJwt"] = token
-    return context | {"signed_until": datetime.fromtimestamp(now + LIFETIME, UTC)}
+    return context | {
+        "kaltalk_token_url": url_for("fresh_token.kaltalk_token"),
+        "signed_until": datetime.fromtimestamp(now + LIFETIME, UTC),
+    }

@@ -5,13 +5,14 @@ None of it is done to an application that embeds the extension: there, these are
 
 import logging
 import os
+from http import HTTPStatus
 
 from flask import Flask, Response, request
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from .api.problems import answer_http
+from .api.problems import answer_http, problem
 from .api.routes import finish
 from .dashboard.problems import error_page
 from .dashboard.protection import PERMISSIONS_POLICY, add_headers
@@ -90,7 +91,8 @@ class _Unread:
 
 def _answer_unrouted(error: HTTPException) -> Response:
     if request.path.startswith("/v1/"):
-        return finish(answer_http(error))
+        is_unknown = error.code == HTTPStatus.NOT_FOUND
+        return finish(problem(404, "not_found", "There is nothing here.") if is_unknown else answer_http(error))
     answer = error_page(error.code or 500)
     answer.headers.extend((name, value) for name, value in error.get_headers() if name in {"Allow", "Retry-After"})
     return add_headers(answer)

@@ -41,7 +41,6 @@ _STATUS: dict[type[KalTalkError], int] = {
 }
 _HTTP_CODES = {
     400: "unreadable",
-    404: "not_found",
     405: "method_not_allowed",
     413: "body_too_large",
     415: "unsupported_media_type",

@@ -162,22 +162,19 @@
   function rowInSight(region, part) {
     const list = region.closest(".list");
     const box = getComputedStyle(list).overflowY === "auto" ? list : document.scrollingElement;
-    const top = box === list ? list.getBoundingClientRect().top : 0;
+    const top = Math.max(0, list.getBoundingClientRect().top);
     const find = (root, row) => root.querySelector(`[data-conversation="${row.dataset.conversation}"]`);
     const moment = (row) => row?.querySelector("time").dateTime;
     const stays = (row) => row.getBoundingClientRect().bottom > top && moment(find(part, row)) === moment(row);
     const row = box.scrollTop > 0 ? [...region.querySelectorAll("[data-conversation]")].find(stays) : undefined;
     const before = row?.getBoundingClientRect().top;
-    return () => {
-      if (row !== undefined) box.scrollTop += find(region, row).getBoundingClientRect().top - before;
-    };
+    return () => row && (box.scrollTop += find(region, row).getBoundingClientRect().top - before);
   }
 
   function announceUnread(count) {
-    const isMore = Number(count) > Number(columns.dataset.unread);
+    const isMore = form === null && Number(count) > Number(columns.dataset.unread);
     columns.dataset.unread = count;
-    if (!isMore || form !== null) return;
-    document.querySelector("[data-announce]").textContent = count === "1" ? "1 unread conversation." : `${count} unread conversations.`;
+    if (isMore) document.querySelector("[data-announce]").textContent = `Unread conversations: ${count}.`;
   }
 
   function announce(before, after) {
@@ -253,17 +250,11 @@
     schedule(EVERY);
   }
 
-  async function setStatus(statusForm, button) {
-    const body = new URLSearchParams(new FormData(statusForm, button));
+  async function setStatus({ target, submitter }) {
     turn += 1;
-    try {
-      const answer = await ask(statusForm.action, { method: "POST", body });
-      if (answer.type === "opaqueredirect") sayLoggedOut();
-      else if (!show(await answer.text(), false, false)) throw new Error("no answer of ours");
-    } catch {
-      say("Not done: the connection was lost. Try again in a moment.");
-    }
-    schedule(EVERY);
+    const answer = await ask(target.action, { method: "POST", body: new URLSearchParams(new FormData(target, submitter)) });
+    if (answer.type === "opaqueredirect") sayLoggedOut();
+    else if (!show(await answer.text(), false, false)) throw new Error("no answer of ours");
   }
 
   function accepted(text) {
@@ -278,15 +269,14 @@
   localTimes(document);
   scrollToEnd();
   // Said a moment after the page is there: a status that is there from the beginning is not read out.
-  const result = document.querySelector("[data-result]");
-  if (result !== null) setTimeout(() => (result.textContent = result.dataset.result), 500);
+  document.querySelectorAll("[data-result]").forEach((place) => setTimeout(() => (place.textContent = place.dataset.result), 500));
   form?.addEventListener("submit", (event) => {
     event.preventDefault();
     if (!isSending) send(event.submitter);
   });
   document.querySelector("form.status")?.addEventListener("submit", (event) => {
     event.preventDefault(); // a page that is loaded anew would lose what is being typed
-    setStatus(event.target, event.submitter);
+    setStatus(event).catch(() => say("Not done. Try again in a moment.")).finally(() => schedule(EVERY));
   });
   scroller?.addEventListener("click", (event) => {
     const link = event.target.closest("[data-earlier] a");

@@ -16,6 +16,8 @@
   const SLEEP_AFTER = 600_000;
   const TEXT_LIMIT = 4_000;
   const PAGE_FULL = 50;
+  const HOST_PAUSE = 5_000; // after a call of getUserJwt; three times as long after each that brought nothing
+  const HOST_TRIES = 6; // that bring nothing new; then the page has to be looked at again
 
   const script = document.currentScript instanceof HTMLScriptElement ? document.currentScript.src : "";
   const BASE = script.split(/[?#]/)[0].replace(/\/widget\/[^/]*$/, "");
@@ -24,7 +26,11 @@
   let ui = null;
   let channel = null;
   let hiddenSince = 0;
+  const START = Date.now() - performance.now();
   const listeners = { identity: new Set(), message: new Set(), error: new Set() };
+
+  // Milliseconds. Sleep counts, which performance.now() may leave out; a clock that is set back stops nothing.
+  const elapsed = () => Math.max(performance.now(), Date.now() - START);
 
   // ---- Speaking up ----
 
@@ -92,25 +98,40 @@
     }
   }
 
-  // Of whom the host speaks. Unproven: used only to forget one user before the next one is shown.
-  const whoIs = ({ externalId, email }, userJwt) => JSON.stringify([peek(userJwt).sub ?? externalId, email]);
+  // Of whom the page speaks: [id, e-mail]. Unproven: it decides only what this browser keeps, shares and forgets.
+  function whoIs(claims, userJwt) {
+    const { sub = claims.externalId ?? "", email = claims.email ?? "" } = peek(userJwt);
+    return [String(sub), String(email)];
+  }
+  const isNobody = ([id, email]) => !id && !email;
+  const isSame = (a, b) => (a[0] || b[0] ? a[0] === b[0] : a[1] === b[1]);
+  /** Two people for sure: an id and an e-mail cannot be compared. */
+  const isOther = (a, b) => !a[0] === !b[0] && !isSame(a, b) && !isNobody(a) && !isNobody(b);
 
-  // sessionStorage may be switched off or full: then the session lives in memory alone.
+  /** Whether a token of the same person is no newer than the one there is, or none at all. */
+  function isStale(given, current) {
+    if (given === current) return true;
+    const [a, b] = [peek(given), peek(current)];
+    const stamp = a.iat && b.iat ? "iat" : "exp";
+    return b[stamp] !== undefined && (a.sub ?? b.sub) === b.sub && !(a[stamp] >= b[stamp]);
+  }
+
+  // sessionStorage may be switched off, full, or written by others: then the session lives in memory alone.
   function recall(key) {
     try {
-      const entry = JSON.parse(sessionStorage.getItem(key));
-      return entry.base === BASE && typeof entry.token === "string" ? entry : null;
+      const { base, who, outbox, ...entry } = JSON.parse(sessionStorage.getItem(key));
+      return base === BASE ? { ...entry, who: [...who].map(String), outbox: [...outbox] } : null;
     } catch {
       return null;
     }
   }
 
-  function save({ key, token, visitor, seen, thread }) {
-    if (visitor === null) return;
+  function save({ key, token, visitor, who, seen, draft, thread, kept }) {
+    if (kept) return; // it may yet turn out to be this visitor's
     const waiting = thread.filter(({ status }) => status !== "sent");
-    const outbox = waiting.map(({ clientMessageId, text, status }) => ({ clientMessageId, text, status }));
+    const outbox = waiting.map(({ clientMessageId, text, isRefused, first }) => ({ clientMessageId, text, isRefused, first }));
     try {
-      sessionStorage.setItem(key, JSON.stringify({ base: BASE, token, visitor, seen, outbox }));
+      sessionStorage.setItem(key, JSON.stringify({ base: BASE, token, visitor, who, seen, draft, outbox }));
     } catch { /* as above */ }
   }
 
@@ -130,7 +151,7 @@
       });
       const { status, ok } = response;
       const data = Object(await response.json().catch(() => null));
-      const wait = Math.min(Number(response.headers.get("Retry-After")) || 0, 600) * 1000;
+      const wait = Math.min(Number(response.headers.get("Retry-After")) || 0, 3600) * 1000;
       return { status, ok, data, wait, code: typeof data.code === "string" ? data.code : `http_${status}` };
     } catch {
       return { status: 0, ok: false, data: {}, wait: 0, code: "unreachable" };
@@ -151,17 +172,30 @@
 
   function begin(options) {
     const key = PREFIX + options.organizationId;
-    const kept = recall(key);
     const me = {
-      options, key, kept, userJwt: options.claims.userJwt, token: kept?.token, visitor: null, who: null, identity: null,
-      stale: true, fresh: false, thread: [], cursor: null, loaded: false, seen: undefined, unread: 0, open: false,
+      options, key, kept: recall(key), who: options.who, userJwt: options.claims.userJwt, identity: null, thread: [], draft: "",
+      stale: true, fresh: false, asks: 0, askAfter: 0, renewAt: Infinity, cursor: null, loaded: false, unread: 0, open: false,
       phase: "connecting", refusal: "", trouble: "", attempt: 0, notBefore: 0, mustWait: false, lostAt: -Infinity,
-      running: false, again: false, timer: 0, renewal: 0, isOver: false,
+      running: false, again: false, timer: 0, isOver: false,
     };
     life = me;
+    if (me.kept && isOther(me.kept.who, me.who)) {
+      me.kept = null;
+      save(me);
+    }
+    me.token = me.kept?.token;
+    if (me.kept && isSame(me.kept.who, me.who)) takeUp(me);
     listenToTabs();
     mount(me);
     run(me);
+  }
+
+  /** What this person typed on an earlier page. */
+  function takeUp(me) {
+    const { visitor, seen, draft, outbox } = me.kept;
+    Object.assign(me, { kept: null, visitor, seen, draft: me.draft || String(draft ?? "") });
+    if (ui?.input) ui.input.value = me.draft;
+    for (const old of outbox) compose(me, old);
   }
 
   async function run(me) {
@@ -170,7 +204,7 @@
     if (me.running) return;
     me.running = true;
     let pause = 0;
-    while (me === life && (pause === 0 || (me.again && performance.now() >= me.notBefore))) {
+    while (me === life && (pause === 0 || (me.again && elapsed() >= me.notBefore))) {
       me.again = false;
       pause = await step(me).catch(safe(() => later(me, { wait: 0, code: "internal_error" }), POLL_REST));
     }
@@ -184,11 +218,15 @@
 
   /** Runs the engine now, unless it backs off. */
   function wake(me) {
-    if (me === life && me.phase !== "refused" && performance.now() >= me.notBefore) run(me);
+    if (me === life && me.phase !== "refused" && elapsed() >= me.notBefore) run(me);
   }
 
   async function step(me) {
-    let pause = me.stale ? await identify(me) : undefined;
+    if (elapsed() >= me.renewAt) {
+      me.fresh = true;
+      me.renewAt = Infinity;
+    }
+    let pause = me.stale || me.fresh ? await identify(me) : undefined;
     for (let row; pause === undefined && (row = me.thread.find(({ status }) => status === "sending")); ) {
       pause = await deliver(me, row);
     }
@@ -198,63 +236,81 @@
   async function identify(me) {
     const { options } = me;
     const { claims, getUserJwt, organizationId } = options;
-    const asks = getUserJwt && (me.fresh || me.userJwt === undefined);
+    const wants = getUserJwt && me.asks < HOST_TRIES && (me.fresh || me.userJwt === undefined);
+    const asks = wants && elapsed() >= me.askAfter;
+    if (wants && !asks) askLater(me);
     me.fresh = false;
-    const given = asks ? await askHost(getUserJwt) : undefined;
-    if (me !== life) return Infinity;
-    if (me.options !== options) return 0; // init was called again meanwhile
-    const userJwt = given ?? me.userJwt;
-    me.userJwt = userJwt;
-    const body = { ...claims, userJwt, session: me.token };
+    const given = asks ? await askHost(me, getUserJwt) : undefined;
+    const whenOld = () => (me !== life ? Infinity : me.options !== options ? 0 : undefined); // shut down; init again
+    if (whenOld() !== undefined) return whenOld();
+    if (given) Object.assign(me, { userJwt: given, stale: true, isHelped: true });
+    if (!me.stale) return undefined;
+    const { userJwt } = me;
+    const who = whoIs(claims, userJwt);
+    if (me.token === undefined) await askTabs(me, who);
+    if (whenOld() !== undefined) return whenOld();
+    const body = { ...(isOther(who, options.who) ? {} : claims), userJwt, session: me.token };
     const answer = await request("POST", `/v1/organizations/${encodeURIComponent(organizationId)}/identify`, { body });
     const token = answer.data.session?.token;
     if (me.isOver && token) endSession(token); // it came after shutdown
-    if (me !== life) return Infinity;
-    if (me.options !== options) return 0;
+    if (whenOld() !== undefined) return whenOld();
     if (isPassing(answer)) return later(me, answer);
     if (answer.ok && typeof token !== "string") return later(me, { ...answer, code: "unreachable" });
     const { state, reason } = Object(answer.data.identity);
     const isPlain = reason === "no_token" || reason === "verification_off";
     const failed = answer.ok ? state === "unverified" && !isPlain : answer.status === 401;
-    if (answer.ok) adopt(me, answer.data);
-    if (failed && getUserJwt && !asks) { // the page lay around: ask for a new token, once
-      me.stale = me.fresh = true;
-      return 0;
+    if (answer.ok) adopt(me, answer.data, who);
+    if (failed && getUserJwt) {
+      me.isHelped = false;
+      askLater(me);
+      if (elapsed() >= me.renewAt) { // the page lay around
+        me.stale = true;
+        return 0;
+      }
     }
     if (failed && answer.ok) complain(reason, "userJwt was not accepted", TEST_IT);
     return answer.ok ? undefined : refuse(me, answer);
   }
 
-  async function askHost(getUserJwt) {
+  /** A newer token, or nothing. null from the host means that nobody is logged in. */
+  async function askHost(me, getUserJwt) {
     let timer;
+    let userJwt;
+    me.askAfter = elapsed() + HOST_PAUSE * 3 ** me.asks++ * (1 + Math.random() / 4);
     try {
       const limit = new Promise((_, reject) => (timer = setTimeout(reject, REQUEST_LIMIT)));
-      const userJwt = await Promise.race([getUserJwt(), limit]);
-      if (typeof userJwt === "string" && userJwt) return userJwt;
+      userJwt = await Promise.race([getUserJwt(), limit]);
     } catch { /* told below */ }
     clearTimeout(timer);
-    warn("getUserJwt", "getUserJwt gave no token; the widget goes on with what it had.");
+    if (userJwt && typeof userJwt === "string" && !isStale(userJwt, me.userJwt)) return userJwt;
+    if (userJwt === null) me.asks = HOST_TRIES;
+    askLater(me);
+    complain("no_new_token", "getUserJwt gave no newer token; the widget goes on without", "Resolve it to a userJwt signed now.");
     return undefined;
   }
 
-  function adopt(me, { identity, session, warnings }) {
+  function askLater(me) {
+    me.renewAt = me.asks < HOST_TRIES ? me.askAfter : Infinity;
+  }
+
+  function adopt(me, { identity, session, warnings }, who) {
     const visitor = String(session.id ?? session.token);
-    const who = whoIs(me.options.claims, me.userJwt);
-    if (me.visitor !== null && me.visitor !== visitor) forget(me, me.who === who);
-    const { kept } = me;
+    const isFirst = me.visitor === undefined;
+    const isMine = me.visitor === visitor || isSame(me.who, who) || (isFirst && isNobody(me.who));
+    if (!isMine || (!isFirst && me.visitor !== visitor)) forget(me, isMine);
     // The cursor starts again: the new session may see more or less of the thread.
-    Object.assign(me, { kept: null, token: session.token, visitor, who, stale: false, cursor: null });
-    if (kept?.visitor === visitor) {
-      me.seen = kept.seen;
-      for (const old of kept.outbox ?? []) compose(me, old);
-    }
+    Object.assign(me, { token: session.token, visitor, who, stale: false, cursor: null });
+    if (me.kept && (me.kept.visitor === visitor || isSame(me.kept.who, who))) takeUp(me);
+    Object.assign(me, { kept: null, visitor });
     save(me);
     settle(me);
+    for (const row of me.thread) if (row.isHeld) setStatus(me, row, "sending");
     noteIdentity(me, identity);
     for (const { code, field, detail } of warnings ?? []) {
       warn(`${code} ${field}`, `${detail ?? ""} (${code}${field ? `: ${field}` : ""})`);
     }
     planRenewal(me);
+    tellTabs("session", me);
   }
 
   function noteIdentity(me, given) {
@@ -266,15 +322,14 @@
   }
 
   function planRenewal(me) {
-    clearTimeout(me.renewal);
-    // The token's lifetime counts, not the visitor's clock: one that is hours wrong must not make a loop.
     const { iat, exp } = peek(me.userJwt);
-    const seconds = exp - iat;
-    if (!me.options.getUserJwt || !(seconds > 0)) return;
-    me.renewal = setTimeout(() => {
-      me.stale = me.fresh = true;
-      wake(me);
-    }, Math.min(Math.max(seconds - 60, seconds / 2), 86_400) * 1000);
+    const now = Date.now() / 1000;
+    const span = exp - (iat ?? now);
+    // The visitor's clock tells how old the page's token is; of fresh ones it must not make a loop when it is wrong.
+    const isGiven = me.userJwt === me.options.claims.userJwt;
+    const seconds = exp - now > (isGiven ? 0 : span / 2) ? Math.min(exp - now, span) : span;
+    const pause = Math.max(seconds - 60 - 30 * Math.random(), seconds / 2);
+    me.renewAt = me.options.getUserJwt && pause > 0 ? elapsed() + Math.min(pause, 86_400) * 1000 : Infinity;
   }
 
   /** The pause after a passing failure: doubled, jittered, never shorter than the server's Retry-After. */
@@ -283,19 +338,20 @@
     const pause = Math.max(grown, wait * (1 + Math.random() / 10));
     if (!me.trouble) complain(code, "KalTalk does not serve now; the widget tries again", status ? "" : NETWORK);
     me.mustWait = wait > 0;
-    me.notBefore = performance.now() + pause;
+    me.notBefore = elapsed() + pause;
     me.trouble = !navigator.onLine ? "offline" : status === 429 ? "busy" : "not available";
     paint(me);
     return pause;
   }
 
   function refuse(me, { status, code, data }) {
-    me.phase = "refused";
-    me.refusal = code;
-    for (const row of me.thread) if (row.status === "sending") setStatus(me, row, "failed");
+    Object.assign(me, { phase: "refused", refusal: code, again: false });
+    for (const row of me.thread) {
+      if (row.status === "sending") setStatus(me, Object.assign(row, { isHeld: true }), "failed");
+    }
     complain(code, "KalTalk refused to identify", status === 401 ? TEST_IT : String(data.detail ?? ""));
     paint(me);
-    return Infinity;
+    return me.renewAt - elapsed();
   }
 
   function settle(me) {
@@ -307,10 +363,11 @@
 
   async function ask(me, method, path, body) {
     const answer = await request(method, path, { body, token: me.token, keepalive: method === "POST" });
+    if (answer.code === "session_ended") shutDown(); // in another tab, which this one did not hear
     if (me !== life) return { pause: Infinity };
     if (answer.status === 401) { // identify again: at once the first time, then with a growing pause
-      const isFirst = performance.now() - me.lostAt > 30_000;
-      me.lostAt = performance.now();
+      const isFirst = elapsed() - me.lostAt > 30_000;
+      me.lostAt = elapsed();
       me.stale = me.fresh = true;
       return { pause: isFirst ? 0 : later(me, answer) };
     }
@@ -320,7 +377,11 @@
 
   async function deliver(me, row) {
     const { text, clientMessageId } = row;
-    const { pause, answer } = await ask(me, "POST", "/v1/messages", { text, clientMessageId });
+    // It may have arrived though its answer did not: the server looks where it was sent first.
+    row.first ??= { visitor: me.visitor, token: me.token };
+    save(me);
+    const session = row.first.visitor === me.visitor ? undefined : row.first.token;
+    const { pause, answer } = await ask(me, "POST", "/v1/messages", { text, clientMessageId, session });
     if (!answer) return pause;
     me.attempt = 0;
     settle(me);
@@ -329,7 +390,11 @@
       const { id, createdAt } = Object(answer.data.message);
       Object.assign(row, { id: String(id), createdAt });
       emit("message", { id, author: "visitor", text, createdAt });
-    } else complain(answer.code, "A message was refused");
+      tellTabs("news", me);
+    } else {
+      row.isRefused = true;
+      complain(answer.code, "A message was refused");
+    }
     setStatus(me, row, answer.ok ? "sent" : "failed");
     return undefined;
   }
@@ -345,13 +410,13 @@
     }
     for (const message of messages) place(me, message);
     me.cursor = answer.data.cursor ?? cursor;
-    Object.assign(me, { loaded: true, attempt: 0 });
+    Object.assign(me, { loaded: true, attempt: 0, asks: me.isHelped ? 0 : me.asks, isHelped: false });
     settle(me);
     countUnread(me);
     const wasVerified = me.identity?.state === "verified";
     if (noteIdentity(me, identity)) {
       me.cursor = null; // the session's worth has changed, and with it what it may see
-      if (wasVerified && me.options.getUserJwt) me.stale = me.fresh = true;
+      if (wasVerified) me.fresh = true;
       return 0;
     }
     return messages.length >= PAGE_FULL && me.cursor !== cursor ? 0 : restTime(me);
@@ -359,15 +424,16 @@
 
   function restTime(me) {
     const isHidden = document.visibilityState === "hidden";
-    if (isHidden && performance.now() - hiddenSince > SLEEP_AFTER) return Infinity;
+    if (isHidden && elapsed() - hiddenSince > SLEEP_AFTER) return Infinity;
     // Only the visitor begins a conversation: until then nothing can arrive.
-    if (!me.open && me.thread.length === 0) return Infinity;
-    return (me.open && !isHidden ? POLL_OPEN : POLL_REST) * (0.9 + Math.random() / 5);
+    const isQuiet = !me.open && me.thread.length === 0;
+    const pause = isQuiet ? Infinity : (me.open && !isHidden ? POLL_OPEN : POLL_REST) * (0.9 + Math.random() / 5);
+    return Math.min(pause, Math.max(me.renewAt - elapsed(), 1));
   }
 
-  function compose(me, { text, clientMessageId, status }) {
-    const row = { author: "visitor", text: String(text), clientMessageId: String(clientMessageId), placed: false };
-    Object.assign(row, { status: status === "failed" ? status : "sending", createdAt: new Date().toISOString() });
+  function compose(me, { text, clientMessageId, isRefused, first }) {
+    const row = { author: "visitor", text: String(text), clientMessageId: String(clientMessageId), isRefused, first };
+    Object.assign(row, { placed: false, status: isRefused ? "failed" : "sending", createdAt: new Date().toISOString() });
     me.thread.push(row);
     drawRow(me, row);
   }
@@ -396,12 +462,14 @@
   /** Before another visitor: nothing of the last one is shown or sent. The same person in a new session sends on. */
   function forget(me, isSamePerson) {
     for (const row of [...me.thread]) if (!isSamePerson || row.status === "sent") drop(me, row);
-    Object.assign(me, { loaded: false, seen: undefined, unread: 0, identity: null });
-    if (ui?.input && !isSamePerson) ui.input.value = "";
+    Object.assign(me, { loaded: false, unread: 0, identity: null });
+    if (isSamePerson) return;
+    Object.assign(me, { seen: undefined, draft: "" });
+    if (ui?.input) ui.input.value = "";
   }
 
   function setStatus(me, row, status) {
-    row.status = status;
+    Object.assign(row, { status, isHeld: row.isHeld && status === "failed" });
     fillRow(me, row);
     if (row.author === "visitor") save(me);
   }
@@ -543,7 +611,12 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
     const dialog = { id: "panel", role: "dialog", "aria-labelledby": "title" };
     const panel = el("section", "panel", dialog, header, middle, status, form);
     listen(close, "click", () => toggle(me, false));
-    listen(input, "input", () => paint(me));
+    input.value = me.draft;
+    listen(input, "input", () => {
+      me.draft = input.value;
+      save(me);
+      paint(me);
+    });
     listen(form, "submit", (event) => {
       event.preventDefault();
       submit(me);
@@ -583,7 +656,7 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
     const text = ui.input.value.trim();
     ui.input.focus();
     if (!text || text.length > TEXT_LIMIT) return;
-    ui.input.value = "";
+    ui.input.value = me.draft = "";
     compose(me, { text: text.toWellFormed?.() ?? text, clientMessageId: uuid() });
     save(me);
     tryNow(me);
@@ -656,6 +729,7 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
   function againButton(me, row) {
     const again = button("again", {}, "Not sent – try again");
     listen(again, "click", () => {
+      row.isRefused = false;
       setStatus(me, row, "sending");
       ui.input.focus();
       tryNow(me);
@@ -677,21 +751,21 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
     if (!script) return warn("script", "load kaltalk.js with a plain <script src>: from its address it learns where KalTalk is.");
     if (!options.organizationId) return complain("missing_organization", "KalTalk.init needs {organizationId}");
     const me = life;
-    if (!me || me.key !== PREFIX + options.organizationId || me.options.who !== options.who) {
+    if (!me || me.key !== PREFIX + options.organizationId || !isSame(me.options.who, options.who)) {
       endLife();
       return begin(options);
     }
-    if (me.options.print === options.print && me.phase !== "refused") {
-      me.options.getUserJwt = options.getUserJwt;
-      return undefined;
-    }
-    Object.assign(me, { options, userJwt: options.claims.userJwt, stale: true, fresh: false, phase: "connecting" });
+    const isAgain = me.options.print === options.print && me.phase !== "refused";
+    me.options = isAgain ? Object.assign(me.options, { getUserJwt: options.getUserJwt }) : options;
+    if (isAgain) return undefined;
+    const { userJwt } = options.claims;
+    if (!isStale(userJwt, me.userJwt)) me.userJwt = userJwt; // a cached page may bring an older one
+    Object.assign(me, { stale: true, fresh: false, asks: 0, phase: "connecting" });
     return wake(me);
   }
 
   function endLife() {
     clearTimeout(life?.timer);
-    clearTimeout(life?.renewal);
     life = null;
     ui?.host.remove();
     ui?.root.replaceChildren(); // for kept references
@@ -701,8 +775,40 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
   // Open in the back/forward cache too: browsers drop a cached page for which a message waits, so "back" in one tab
   // does not undo a logout in another.
   function listenToTabs() {
-    channel ??= new BroadcastChannel("kaltalk");
-    channel.onmessage = safe(({ data }) => data?.type === "shutdown" && shutDown());
+    try {
+      channel ??= new BroadcastChannel("kaltalk");
+      channel.onmessage = safe(({ data }) => data && hear(data));
+    } catch { /* no storage, no tabs */ }
+  }
+
+  // To pages of this origin alone, as is sessionStorage.
+  function tellTabs(type, { key, who, visitor, token, userJwt, identity }) {
+    channel?.postMessage({ type, key: BASE + key, who, visitor, token, userJwt, identity });
+  }
+
+  function hear({ type, key, who, visitor, token, userJwt, identity }) {
+    const me = life;
+    if (type === "shutdown") return shutDown();
+    if (!me || key !== BASE + me.key) return;
+    if (isOther(who, me.who)) return shutDown(); // somebody else has logged in
+    if (!isSame(who, me.who)) return;
+    if (type === "hello" && me.visitor && me.token) return tellTabs("session", me);
+    if (type === "session" && me.token === undefined) me.token = token;
+    if (visitor !== me.visitor || !me.visitor) return;
+    if (type === "session" && !isStale(userJwt, me.userJwt)) { // one tab renews for all
+      Object.assign(me, { token, userJwt, stale: false, fresh: false, cursor: null, asks: 0 });
+      save(me);
+      noteIdentity(me, identity);
+      planRenewal(me);
+    } else if (type !== "news") return;
+    wake(me);
+  }
+
+  /** Joins the session that this person has in another tab. */
+  async function askTabs(me, who) {
+    if (isNobody(me.who)) me.who = who;
+    tellTabs("hello", { ...me, who });
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 
   /** Ends the sessions of this tab; before init too, for what an earlier page left. */
@@ -723,7 +829,7 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
 
   function shutDownEverywhere() {
     listenToTabs();
-    channel.postMessage({ type: "shutdown" });
+    channel?.postMessage({ type: "shutdown" });
     shutDown();
   }
 
@@ -736,6 +842,15 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
     listeners[event].add(entry);
     if (event === "identity" && life?.identity) tell(event, entry, life.identity);
     return () => void listeners[event].delete(entry);
+  }
+
+  /** Wakes up; also the host may be asked once more. */
+  function look(me) {
+    if (me.asks) {
+      me.asks = Math.min(me.asks, HOST_TRIES - 1);
+      me.renewAt = me.askAfter;
+    }
+    wake(me);
   }
 
   const show = (open) => (life ? toggle(life, open) : open && warn("open", "KalTalk.open needs KalTalk.init first."));
@@ -767,13 +882,13 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
     listen(window, "online", () => {
       if (!life || life.mustWait) return; // not before Retry-After
       life.notBefore = 0;
-      wake(life);
+      look(life);
     });
     listen(document, "visibilitychange", () => {
-      hiddenSince = performance.now();
+      hiddenSince = elapsed();
       if (document.visibilityState !== "visible" || !life) return;
       countUnread(life);
-      wake(life);
+      look(life);
     });
     // "Back" to a cached page after a logout: its thread must not be seen.
     listen(window, "pageshow", ({ persisted }) => {

@@ -86,7 +86,7 @@ def test_every_route_of_the_widget_is_described_and_nothing_else_is(
 ) -> None:
     rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("kaltalk_iv_api.")]
     paths = {
-        rule.rule.replace("<organization_id>", "{organizationId}")
+        rule.rule.replace("<path:organization_id>", "{organizationId}")
         for rule in rules
         if rule.endpoint not in NOT_THE_WIDGETS
     }

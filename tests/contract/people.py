@@ -6,14 +6,16 @@ from playwright.sync_api import Locator, Page, expect
 
 # What somebody does with the developer tools open: the page's own script hands over another token than it was given.
 _TAMPER = """
-const parse = JSON.parse;
-JSON.parse = (text, ...rest) => {
-  const value = parse(text, ...rest);
+const tamper = (value) => {
   if (value?.userJwt && sessionStorage.tamper === "yes") {
     value.userJwt = value.userJwt.replace(/[.](.)([^.]*)$/, (_, first, end) => "." + (first === "A" ? "B" : "A") + end);
   }
   return value;
 };
+const { parse } = JSON;
+JSON.parse = (...given) => tamper(parse(...given));
+const { json } = Response.prototype; // the fresh ones too, that getUserJwt fetches
+Response.prototype.json = async function () { return tamper(await json.call(this)); };
 """
 PASSWORD = "a password for the round trip"
 

@@ -160,6 +160,7 @@ def test_a_time_is_told_in_words(payload: dict[str, Any], said: str) -> None:
         (-61, "1 minute 1 second"),
         (600, "10 minutes"),
         (3601, "1 hour"),
+        (125, "2 minutes 5 seconds"),
         (3660, "1 hour 1 minute"),
         (86400, "1 day"),
         (86460, "1 day"),

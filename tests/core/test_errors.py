@@ -1,6 +1,6 @@
 """The errors: stable codes, one cause each, and a sentence in every one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -41,23 +41,25 @@ def test_no_two_causes_share_a_code() -> None:
 
 @pytest.mark.parametrize("reason", Reason)
 def test_a_refusal_carries_the_reason_as_its_code(reason: Reason) -> None:
-    refusal = errors.IdentityRefused(reason)
+    refusal = errors.IdentityRefused(reason, 60.5)
+    assert refusal.seconds_off == 60.5
     assert refusal.reason is reason
     assert refusal.code == reason.value
     assert reason.value in refusal.detail
 
 
 @pytest.mark.parametrize(
-    ("error", "sentence"),
+    ("make", "sentence"),
     [
-        (errors.UnknownOrganization(), "There is no organization with this id."),
-        (errors.NotFound("conversation"), "There is no such conversation."),
-        (errors.OriginNotAllowed(), "This page's origin is not on the organization's list"),
-        (errors.SecretUnavailable("sec_1"), "The stored signing secret sec_1 does not open"),
-        (errors.MissingClaim("exp"), "The claim exp is missing."),
+        (errors.UnknownOrganization, "There is no organization with this id."),
+        (lambda: errors.NotFound("conversation"), "There is no such conversation."),
+        (errors.OriginNotAllowed, "This page's origin is not on the organization's list"),
+        (lambda: errors.SecretUnavailable("sec_1"), "The stored signing secret sec_1 does not open"),
+        (lambda: errors.MissingClaim("exp"), "The claim exp is missing."),
     ],
 )
-def test_an_error_says_in_a_sentence_what_is_wrong(error: KalTalkError, sentence: str) -> None:
+def test_an_error_says_in_a_sentence_what_is_wrong(make: Callable[[], KalTalkError], sentence: str) -> None:
+    error = make()
     assert error.detail.startswith(sentence)
     assert str(error) == error.detail
     assert error.detail.endswith(".")

@@ -91,10 +91,15 @@ def test_the_grace_window_is_24_hours_over_a_clock_change_too(
         time.tzset()
 
 
+def test_a_key_of_32_bytes_is_long_enough() -> None:
+    assert SigningSecret("sec_1", b"x" * 32, NOW).key == b"x" * 32
+
+
 @pytest.mark.parametrize("expires_at", [None, NOW + 60, NOW - 60])
 @pytest.mark.parametrize("revoked_at", [NOW - 60, NOW, NOW + 60, 0.0])
 def test_a_revoked_secret_never_verifies_again(expires_at: float | None, revoked_at: float) -> None:
     assert not is_active(expires_at, revoked_at, NOW)
+    assert active([SigningSecret("sec_1", b"x" * 32, NOW, expires_at, revoked_at)], NOW) == ()
 
 
 def test_the_current_secret_has_no_end(current: SigningSecret) -> None:

@@ -1,10 +1,11 @@
-"""Widget sessions: who continues one."""
+"""Widget sessions: who continues one, and the bytes that a browser keeps of one, sealed."""
 
 import pytest
 
 from kaltalk_iv.core.claims import Claims
+from kaltalk_iv.core.errors import Reason
 from kaltalk_iv.core.policy import State, Verdict
-from kaltalk_iv.core.sessions import WidgetSession
+from kaltalk_iv.core.sessions import WidgetSession, pack, unpack
 from tests.core.signing import NOW
 
 ADA = Claims("u_1", "ada@example.com", "Ada")
@@ -35,3 +36,23 @@ def test_only_the_same_visitor_continues_a_session(
 ) -> None:
     session = WidgetSession("ses_1", "org_1", None, Verdict(State.UNVERIFIED, None), before, None, None, NOW)
     assert session.is_continued_by(state, after) is continues
+
+
+VERIFIED = Verdict(State.VERIFIED, None)
+UNVERIFIED = Verdict(State.UNVERIFIED, Reason.NO_TOKEN)
+ZOE = Claims("u_1", "zoe@x.example", "Zoë")
+PACKED = {
+    b'["ses_1","org_1","cus_1","verified",null,"u_1","zoe@x.example","Zo\xc3\xab","sec_1",1767272400.5,1767312000.0]': (
+        WidgetSession("ses_1", "org_1", "cus_1", VERIFIED, ZOE, "sec_1", NOW + 3600.5, NOW + 43200.0)
+    ),
+    b'["ses_2","org_1",null,"unverified","no_token",null,null,"Ada",null,null,1767312000.0]': (
+        WidgetSession("ses_2", "org_1", None, UNVERIFIED, Claims(name="Ada"), None, None, NOW + 43200.0)
+    ),
+}
+
+
+@pytest.mark.parametrize("packed", PACKED)
+def test_the_sessions_that_browsers_keep_are_read_by_the_next_release(packed: bytes) -> None:
+    """Other bytes would end every visit on the day of a deployment, or be read as somebody else."""
+    assert pack(PACKED[packed]) == packed
+    assert unpack(packed) == PACKED[packed]

@@ -15,12 +15,15 @@ def test_claims_are_shown_as_json_without_tricks_of_the_eye() -> None:
         "sub": 42,
         "name": "Ann\u202e\u200b\x7f\ud800\U000e0041\n",
         "admin": True,
+        "city": "Zürich",
         "long": "x" * 400,
         "</script>": "<b>",
     }
     found = examine(sign(FULL | claims, CURRENT))
     shown = {claim.name: claim.value for claim in found.claims}
     assert shown["sub"] == "42"
+    assert shown["city"] == '"Zürich"'
+    assert {claim.name for claim in found.claims if claim.is_used} == {"sub", "name", "iat", "exp"}
     assert shown["name"] == r'"Ann\u202e\u200b\u007f\ud800\udb40\udc41\n"'
     assert shown["admin"] == "true"
     assert len(shown["long"]) == 301
@@ -39,6 +42,13 @@ def test_a_crowd_of_claims_is_cut() -> None:
     [
         ({"exp": NOW + 60}, "Expires in 1 minute."),
         ({"exp": NOW - 60}, "Expired 1 minute ago."),
+        ({"exp": NOW}, "Expired 0 seconds ago."),
+        ({"iat": NOW - 2}, "Issued 2 seconds ago."),
+        ({"iat": NOW + 1}, "Issued just now."),
+        ({"iat": NOW, "exp": NOW}, "Issued just now, expired 0 seconds ago."),
+        ({"iat": 500_000_000}, "Issued 14,667 days 11 hours ago."),
+        ({"exp": 99_999_999_999}, "Expires in 1,136,952 days 21 hours."),
+        ({"exp": 100_000_000_000}, None),
         ({"iat": NOW - 60}, "Issued 1 minute ago."),
         (
             {"iat": NOW + 120, "exp": NOW + 180},
@@ -52,6 +62,8 @@ def test_a_crowd_of_claims_is_cut() -> None:
 def test_the_lifetime_is_told_in_words(payload: dict[str, Any], sentence: str | None) -> None:
     lifetime = examine(sign({"sub": "u_1"} | payload, CURRENT)).lifetime
     assert (None if lifetime is None else lifetime.sentence) == sentence
+    if lifetime is not None:
+        assert (lifetime.issued_at, lifetime.expires_at) == (payload.get("iat"), payload.get("exp"))
 
 
 def test_a_claim_that_holds_a_secret_or_the_signature_is_hidden() -> None:
@@ -65,3 +77,10 @@ def test_a_claim_that_holds_a_secret_or_the_signature_is_hidden() -> None:
     ]
     unsigned = examine(f"{header}.{payload}.{'A' * 43}").claims[3:]
     assert [(claim.name, claim.value) for claim in unsigned] == [("e", hidden), ("f", f'"{"A" * 42}"')]
+
+
+@pytest.mark.parametrize(("length", "is_hidden"), [(15, False), (16, True)])
+def test_what_is_too_short_for_a_signature_is_not_hidden(length: int, is_hidden: bool) -> None:
+    header, payload, _signature = sign(FULL | {"a": "A" * length}, CURRENT).split(".")
+    shown = examine(f"{header}.{payload}.{'A' * length}").claims[3].value
+    assert shown.startswith("(hidden") == is_hidden

@@ -12,6 +12,7 @@ from kaltalk_iv.core.text import MAX_MESSAGE, parse_client_message_id, parse_mes
     ("typed", "kept"),
     [
         ("Hello", "Hello"),
+        ("k", "k"),
         ("  Hello \n", "Hello"),
         ("one\r\ntwo\rthree\u2028four\u2029five", "one\ntwo\nthree\nfour\nfive"),
         ("a\tb", "a\tb"),

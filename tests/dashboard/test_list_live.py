@@ -44,7 +44,7 @@ def test_the_list_refreshes_under_its_filter_and_keeps_focus_and_place(desk: Des
     assert after is not None
     assert abs(after["y"] - before["y"]) < 2
     expect(page).to_have_title("(22) Inbox: unverified – KalTalk")
-    expect(page.locator("[data-announce]")).to_have_text("22 unread conversations.")
+    expect(page.locator("[data-announce]")).to_have_text("Unread conversations: 22.")
 
 
 def test_an_unchanged_list_is_answered_without_being_drawn(desk: Desk, origin: str, page: Page) -> None:

@@ -53,7 +53,7 @@ def log_in(page: Page, shop: str) -> None:
 def test_a_visit_works_under_the_strict_policy_while_kaltalk_is_away(page: Page, shop: str) -> None:
     log_in(page, shop)
     queued = page.evaluate("KalTalk.queue.map(([name, options]) => [name, Object.keys(options)])")
-    assert queued == [["init", ["organizationId", "userJwt"]]]
+    assert queued == [["init", ["organizationId", "userJwt", "getUserJwt"]]]
     page.get_by_role("link", name="Profile").click()
     page.get_by_label("Name", exact=True).fill("Ada King")
     page.get_by_role("button", name="Save").click()

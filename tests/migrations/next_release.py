@@ -29,9 +29,10 @@ down_revision = "0001"
 def upgrade():
     op.add_column("kaltalk_iv_customers", sa.Column("locale", sa.Text(), nullable=True))
     op.create_index("ix_kaltalk_iv_customers_locale", "kaltalk_iv_customers", ["organization_id", "locale"])
-    if os.environ.get("STOP_HERE"):
+    if os.environ.get("GO_ON_FILE"):
         print("half", flush=True)
-        time.sleep(60)
+        while not os.path.exists(os.environ["GO_ON_FILE"]):
+            time.sleep(0.05)
     create_tenant_table(
         "kaltalk_iv_notes",
         sa.Column("organization_id", sa.String(64), nullable=False),
@@ -78,5 +79,7 @@ def _run(engine: sa.Engine, folder: Path, go: Callable[[Config], None]) -> None:
 
 if __name__ == "__main__":
     engine_of_this_process = sa.create_engine(sys.argv[1])
+    sys.stdout.write("begins\n")
+    sys.stdout.flush()
     upgrade(engine_of_this_process, Path(sys.argv[2]))
     engine_of_this_process.dispose()

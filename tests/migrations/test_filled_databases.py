@@ -4,7 +4,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,14 +130,29 @@ def test_the_command_says_what_a_downgrade_can_drop_and_asks(filled: Filled) -> 
     assert filled.rows() == before
 
 
-def test_an_upgrade_that_is_killed_leaves_all_or_nothing(filled: Filled, folder: Path) -> None:
+def start_upgrade(filled: Filled, folder: Path, go_on: Path) -> subprocess.Popen[str]:
+    """Start the upgrade in a process of its own; in the middle of it, it waits for the file ``go_on``."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "tests.migrations.next_release", filled.url, str(folder)],
+        cwd=ROOT,
+        env=clean_environment({"GO_ON_FILE": str(go_on)}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def read_until(process: subprocess.Popen[str], word: str) -> None:
+    """Return when the process has printed ``word``."""
+    assert process.stdout is not None
+    assert any(line == f"{word}\n" for line in process.stdout)
+
+
+def test_an_upgrade_that_is_killed_leaves_all_or_nothing(filled: Filled, folder: Path, tmp_path: Path) -> None:
     before = filled.rows()
-    command = [sys.executable, "-m", "tests.migrations.next_release", filled.url, str(folder)]
     filled.engine.dispose()
-    environment = clean_environment({"STOP_HERE": "yes"})
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"half\n"
+    with start_upgrade(filled, folder, tmp_path / "never") as process:
+        read_until(process, "half")
         process.kill()
     assert not is_next(filled.engine)
     assert filled.rows() == before
@@ -147,15 +161,15 @@ def test_an_upgrade_that_is_killed_leaves_all_or_nothing(filled: Filled, folder:
     filled.check_secrets()
 
 
-def test_two_machines_that_upgrade_at_once_upgrade_once(filled: Filled, folder: Path) -> None:
-    command = [sys.executable, "-W", "error", "-m", "tests.migrations.next_release", filled.url, str(folder)]
-    before = filled.rows()
-    with ExitStack() as stack:
-        running = [
-            stack.enter_context(subprocess.Popen(command, cwd=ROOT, env=clean_environment({}), stderr=subprocess.PIPE))
-            for _machine in range(2)
-        ]
-        complaints = [process.communicate(timeout=60)[1].decode() for process in running]
+def test_two_machines_that_upgrade_at_once_upgrade_once(filled: Filled, folder: Path, tmp_path: Path) -> None:
+    before, go_on = filled.rows(), tmp_path / "go-on"
+    with start_upgrade(filled, folder, go_on) as one:
+        read_until(one, "half")
+        with start_upgrade(filled, folder, go_on) as other:
+            read_until(other, "begins")
+            time.sleep(1)  # it waits for its turn by now
+            go_on.touch()
+            complaints = [process.communicate(timeout=60)[1] for process in (one, other)]
     assert complaints == ["", ""]
     assert is_next(filled.engine)
     assert filled.rows() == before

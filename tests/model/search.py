@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
+from typing import Final
 
 from tests.model.alphabet import Identify, Speak, Step
 from tests.model.answers import Answers
@@ -10,13 +12,17 @@ from tests.model.promises import OF_MOMENTS, OF_STEPS, Change, Moment
 from tests.model.shapes import shape_for_readers, shape_of
 from tests.model.world import Outcome, Place, World
 
+_ONE_MERGE_IN: Final = 1499
+
 
 class BrokenPromise(AssertionError):
     """The shortest way to a broken promise, in words."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Node:
+class Node:
+    """A moment, what happened until then, and the way there in words."""
+
     place: Place
     history: History
     path: tuple[str, ...] = ()
@@ -24,13 +30,17 @@ class _Node:
 
 @dataclass(slots=True)
 class Walk:
-    """What was walked. ``states`` are the new ones by the number of steps that they need."""
+    """What was walked. ``states`` are the new ones by the number of steps that they need.
+
+    ``merged`` is a sample of pairs that were taken for the same.
+    """
 
     states: list[int] = field(default_factory=list)
     steps: int = 0
     verified: int = 0
     refused: int = 0
     lines_read: int = 0
+    merged: list[tuple[Node, Node]] = field(default_factory=list)
 
     def __str__(self) -> str:
         by_length = ", ".join(map(str, self.states))
@@ -51,12 +61,12 @@ def walk(world: World, alphabet: Sequence[Step], length: int, *, browsers: int =
 
     A moment that leads to the same as one that was reached before, in as few steps or fewer, is not walked on.
     """
-    frontier = [_Node(world.begin("optional", browsers), History("optional", visits=(None,) * browsers))]
-    known, looked_at = {shape_of(frontier[0].place, frontier[0].history)}, set[bytes]()
-    answers, done = Answers(), Walk()
+    frontier = [Node(world.begin("optional", browsers), History("optional", visits=(None,) * browsers))]
+    known = {shape_of(frontier[0].place, frontier[0].history): frontier[0]}
+    looked_at, answers, done, merges = set[bytes](), Answers(), Walk(), count(1)
     for steps_left in range(length, -1, -1):
         done.states.append(len(frontier))
-        reached: list[_Node] = []
+        reached: list[Node] = []
         for node in frontier:
             readers = shape_for_readers(node.place, node.history)
             if steps_left or readers not in looked_at:
@@ -69,10 +79,22 @@ def walk(world: World, alphabet: Sequence[Step], length: int, *, browsers: int =
                 done.count(outcome)
                 shape = shape_of(there.place, there.history)
                 if shape not in known:
-                    known.add(shape)
+                    known[shape] = there
                     reached.append(there)
+                elif next(merges) % _ONE_MERGE_IN == 0:
+                    done.merged.append((known[shape], there))
         frontier = reached
     return done
+
+
+def ways_on(world: World, alphabet: Sequence[Step], node: Node) -> list[tuple[str, bytes]]:
+    """Return what each step from ``node`` leads to, whichever browser takes it."""
+    world.go_to(node.place)
+    found = []
+    for step in _possible(alphabet, node.place):
+        there, outcome = _take(world, node, step, Answers())
+        found.append((f"{step}: {outcome}".replace("browser 2", "browser 1"), shape_of(there.place, there.history)))
+    return sorted(found)
 
 
 def _possible(alphabet: Sequence[Step], place: Place) -> Iterator[Step]:
@@ -85,24 +107,24 @@ def _possible(alphabet: Sequence[Step], place: Place) -> Iterator[Step]:
             yield step
 
 
-def _look(world: World, node: _Node) -> int:
+def _look(world: World, node: Node) -> int:
     """Check the promises of a moment, and return how many lines are read there."""
     moment = Moment(node.place, node.history, world.look(node.place))
     _refuse(node, [f"{name} is broken: {told}" for name, promise in OF_MOMENTS.items() for told in promise(moment)])
     return sum(len(view.lines) for _visit, view, _is_proven in moment.visits())
 
 
-def _take(world: World, node: _Node, step: Step, answers: Answers) -> tuple[_Node, Outcome]:
+def _take(world: World, node: Node, step: Step, answers: Answers) -> tuple[Node, Outcome]:
     """Return where ``step`` leads to, and check the promises of a step."""
     place, outcome = world.take(step, node.place)
     history = node.history.after(step, outcome, place.now, place.rows)
-    there = _Node(place, history, (*node.path, f"{len(node.path) + 1}. {step}: {outcome}"))
+    there = Node(place, history, (*node.path, f"{len(node.path) + 1}. {step}: {outcome}"))
     change = Change(node.place, step, outcome, place, node.history, history)
     breaches = [f"{name} is broken: {told}" for name, promise in OF_STEPS.items() for told in promise(change)]
     _refuse(there, [*breaches, *(f"promise 4 is broken: {told}" for told in answers.differ(change, there.path))])
     return there, outcome
 
 
-def _refuse(node: _Node, breaches: list[str]) -> None:
+def _refuse(node: Node, breaches: list[str]) -> None:
     if breaches:
         raise BrokenPromise("\n".join(("", *node.path, *breaches)))

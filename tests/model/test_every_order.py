@@ -11,7 +11,7 @@ import pytest
 
 from tests.model import faults
 from tests.model.alphabet import ADA, IN_BROWSERS, ON_RECORDS, Identify, Organize, Speak, Step, Token, Wait
-from tests.model.search import BrokenPromise, walk
+from tests.model.search import BrokenPromise, Walk, walk, ways_on
 from tests.model.world import World
 
 LENGTH: Final = int(os.environ.get("KALTALK_TEST_MODEL_LENGTH", "4"))
@@ -35,6 +35,7 @@ def test_no_order_of_requests_breaks_a_promise_on_a_record(world: World, capsys:
     with capsys.disabled():
         print(f"\n{len(ON_RECORDS)} kinds of step on records: {walked}")  # noqa: T201
     assert min(walked.verified, walked.refused) > 10
+    _check_the_merges(world, ON_RECORDS, walked)
 
 
 def test_no_order_of_requests_breaks_a_promise_to_two_browsers(
@@ -44,6 +45,14 @@ def test_no_order_of_requests_breaks_a_promise_to_two_browsers(
     with capsys.disabled():
         print(f"\n{len(IN_BROWSERS)} kinds of step in two browsers: {walked}")  # noqa: T201
     assert min(walked.verified, walked.refused, walked.lines_read) > 10
+    _check_the_merges(world, IN_BROWSERS, walked)
+
+
+def _check_the_merges(world: World, alphabet: Sequence[Step], walked: Walk) -> None:
+    """What was taken for the same leads to the same: else something that matters is left out of the shapes."""
+    assert len(walked.merged) >= 10
+    for one, other in walked.merged:
+        assert ways_on(world, alphabet, one) == ways_on(world, alphabet, other), (*one.path, "and", *other.path)
 
 
 @pytest.mark.parametrize(

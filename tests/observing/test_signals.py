@@ -185,7 +185,6 @@ def test_a_receiver_that_raises_harms_neither_the_visitor_nor_the_other_receiver
 
     def spoil(sender: Flask, event: Event) -> None:
         calls.append("spoil")
-        current_state().session.execute(sa.delete(Customer))
         raise ValueError("a receiver that fails")
 
     def fine(sender: Flask, event: Event) -> None:
@@ -200,7 +199,25 @@ def test_a_receiver_that_raises_harms_neither_the_visitor_nor_the_other_receiver
     assert answer.status_code == 200
     assert sorted(calls) == ["fine", "spoil"]
     assert "A receiver of the signal identity_verified failed" in caplog.text
-    assert len(customers_of(app, org.id)) == 1  # what the receiver left half done was rolled back
+
+
+def test_what_a_failing_receiver_left_half_done_is_not_committed_by_us(
+    app: Flask, client: FlaskClient, org: OrganizationForTests
+) -> None:
+    identify(client, org.id, userJwt=org.sign("u_1", now=NOW))
+
+    def spoil(sender: Flask, event: Event) -> None:
+        current_state().session.execute(sa.update(Customer).values(name="Spoilt"))
+        raise ValueError("a receiver that fails")
+
+    def rotate(session: Session, now: float) -> None:
+        use_cases.rotate_secret(session, current_state().settings, ACTOR, org.id, None, now)
+
+    with observing.secret_rotated.connected_to(spoil, sender=app), app.app_context():
+        current_state().commit(rotate)
+        current_state().commit(lambda _session, _now: None)
+
+    assert [customer.name for customer in customers_of(app, org.id)] == [None]
 
 
 def test_a_receiver_hears_of_its_own_application_alone(

@@ -22,6 +22,7 @@ from kaltalk_iv.testing import bearer, identify, read_messages, send_message
 from tests.api.world import Clock, build_app, dispose, engine_of, everything_stored
 from tests.dashboard import desk
 from tests.dashboard.admin import Admin
+from tests.dashboard.page import read_page
 from tests.dashboard.staff import Staff
 from tests.support.databases import Prepare
 
@@ -140,11 +141,21 @@ def round_trip(admin: Admin) -> None:
     session = identified.get_json()["session"]["token"]
     conversation = send_message(client, session, "hello").get_json()["cursor"].partition(".")[0]
     assert read_messages(client, session).status_code == 200
-    assert admin.identify(userJwt="rubbish", email="bob@x.example").status_code == 200
-    assert admin.identify(externalId="u_bob", name="Bob").status_code == 200
+    admin.verify(name="Ada", email="ada@x.example")  # a known record changes
+    for claims in ({"email": "bob@x.example"}, {"email": "bob@x.example", "name": "Bob"}, {"externalId": "u_bob"}):
+        assert admin.identify(userJwt="rubbish", **claims).status_code == 200
+    carl = admin.organization.sign("u_carl", now=admin.clock.now)
+    assert admin.identify(userJwt=carl).status_code == 200
+    assert admin.identify(userJwt=carl[:-2] + "AA").get_json()["identity"]["state"] == "unverified"
+    stranger = admin.identify().get_json()["session"]["token"]
+    assert send_message(client, stranger, "who am I?").status_code == 201
+    assert admin.identify(userJwt=admin.organization.sign("u_dan", now=admin.clock.now), session=stranger).json
     thread = f"/inbox/{conversation}"
     for page in ("/inbox", "/inbox?identity=verified&status=all&q=ada", thread):
         assert admin.staff.get(page).status_code == 200
+    press(admin.staff, f"{thread}/reply", thread, text="Thank you")
+    press(admin.staff, f"{thread}/status", thread)
+    assert send_message(client, session, "one more thing").status_code == 201
     for page in ("", "/reveal", "/audit", "/revoked"):
         admin.page(page)
     assert admin.press("/test-it", token="rubbish").status_code == 200
@@ -155,6 +166,13 @@ def round_trip(admin: Admin) -> None:
     assert read_messages(client, session).status_code == 200
     assert client.delete("/v1/session", headers=bearer(session)).status_code == 204
     assert identify(client, "org_shop").status_code == 200
+
+
+def press(staff: Staff, path: str, on: str, **fields: str) -> None:
+    """Send the form of the page ``on`` that goes to ``path``, with what is hidden in it."""
+    [form] = [form for form in read_page(staff.get(on).text).all("form", method="post") if form["action"] == path]
+    hidden = {box["name"]: box["value"] for box in form.all("input", type="hidden")}
+    assert staff.http.post(path, data=hidden | fields).status_code == 303
 
 
 def partitions_touched(app: Flask, statements: list[Statement]) -> list[tuple[str, int]]:

@@ -11,6 +11,7 @@ class Door(StrEnum):
     """Who gets past."""
 
     ANYBODY = "anybody"
+    OPERATOR = "whoever runs KalTalk: no cookie, and a token of its own where something is told"
     WIDGET = "a page with a widget: no cookie, no CSRF token"
     STAFF = "whoever is logged in to KalTalk"
     ADMIN = "an admin of the organization"
@@ -23,10 +24,11 @@ KALTALK: Final[dict[str, Door]] = {
         Door.ANYBODY,
     ),
     **dict.fromkeys(("kaltalk_iv_login.show", "kaltalk_iv_login.log_in", "kaltalk_iv_login.log_out"), Door.ANYBODY),
+    **{f"kaltalk_iv_operations.{name}": Door.OPERATOR for name in ("healthz", "metrics", "readyz")},
     **dict.fromkeys(
         ("kaltalk_iv_api.identify_visitor", "kaltalk_iv_api.messages", "kaltalk_iv_api.session"), Door.WIDGET
     ),
-    **{f"kaltalk_iv_dashboard.{name}": Door.STAFF for name in ("home", "inbox", "conversation", "reply")},
+    **{f"kaltalk_iv_dashboard.{name}": Door.STAFF for name in ("home", "inbox", "conversation", "reply", "set_status")},
     **{
         f"kaltalk_iv_dashboard.settings{name}": Door.ADMIN
         for name in (
@@ -53,6 +55,8 @@ HOST: Final[dict[str, Door]] = {
     **dict.fromkeys(
         ("auth.login", "auth.login_post", "auth.logout", "auth.register", "auth.register_post"), Door.ANYBODY
     ),
-    **dict.fromkeys(("pages.orders", "pages.profile", "pages.profile_post"), Door.CUSTOMER),
+    **dict.fromkeys(
+        ("pages.orders", "pages.profile", "pages.profile_post", "fresh_token.kaltalk_token"), Door.CUSTOMER
+    ),
     **dict.fromkeys(("lab.page", "lab.mode", "lab.prepare", "lab.seen"), Door.CUSTOMER),
 }

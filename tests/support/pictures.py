@@ -49,6 +49,7 @@ def main() -> None:
             take(ada.page, "tampered")
             ada.page.locator("button[value=required]").click()
             ada.page.get_by_text("The mode is Required now.").wait_for()
+            press(ada.page, "good")
             press(ada.page, "tampered")
             take(ada.page, "required", ".step:nth-child(6)")
 

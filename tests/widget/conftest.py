@@ -38,6 +38,20 @@ class Shop:
             self.page.wait_for_timeout(50)
             still = still + 1 if self._in_flight == 0 else 0
 
+    def rest(self) -> None:
+        """Wait until what is under way has come back."""
+        self.page.evaluate("0")
+        while self._in_flight:
+            self.page.wait_for_timeout(5)
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Wait until something is so on the server's side; five seconds at most."""
+        for _ in range(50):
+            if condition():
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError("it did not come so within five seconds")
+
     def let_pass(self, seconds: int) -> None:
         """Let so many seconds pass on the page's clock, one by one, with the requests that fall due in them."""
         for _ in range(seconds):

@@ -26,9 +26,9 @@ STUB = """
 """
 
 
-def user_token(sub: str, *, lifetime: int = 3600, signature: str = "good") -> str:
+def user_token(sub: str, *, lifetime: int = 3600, signature: str = "good", iat: int = 1_800_000_000) -> str:
     """Return something shaped like a user token; the stand-in believes it when it ends in "good"."""
-    claims = {"sub": sub, "email": f"{sub}@example.com", "iat": 1_800_000_000, "exp": 1_800_000_000 + lifetime}
+    claims = {"sub": sub, "email": f"{sub}@example.com", "iat": iat, "exp": iat + lifetime}
     payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
     return f"eyJhbGciOiJIUzI1NiJ9.{payload}.{signature}"
 
@@ -60,6 +60,7 @@ class StandIn:
     sessions: dict[str, str] = field(default_factory=dict)
     threads: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     state: str = "verified"
+    visit: str = "visit of {}"
     before_message: Callable[[], None] = lambda: None
     origin: str = ""
     snippet: str = ""
@@ -133,7 +134,7 @@ class StandIn:
         session = f"kts1.session-of-{who}.{len(self.seen):032d}"
         self.sessions[session] = who
         identity = {"state": state, "reason": reason, "externalId": None, "email": None, "name": None}
-        expires = {"token": session, "expiresAt": "2026-11-23T00:00:00Z", "id": f"visit of {who}"}
+        expires = {"token": session, "expiresAt": "2026-11-23T00:00:00Z", "id": self.visit.format(who)}
         return jsonify({"identity": identity, "session": expires, "warnings": []})
 
     def _send(self, token: str, body: dict[str, Any]) -> Response:

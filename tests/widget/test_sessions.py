@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.widget.conftest import Shop
 from tests.widget.stand_in import END, IDENTIFY, READ, StandIn, problem, user_token
@@ -83,7 +83,7 @@ def test_a_server_that_takes_no_session_at_all_is_asked_less_and_less(shop: Shop
 
 
 def test_a_host_that_gives_new_tokens_is_asked_when_the_old_one_is_not_taken(shop: Shop, kaltalk: StandIn) -> None:
-    fresh = user_token("ada", lifetime=1800)
+    fresh = user_token("ada", iat=1_800_000_060)
     provider = f"getUserJwt: async () => {{ window.asked = (window.asked || 0) + 1; return '{fresh}'; }}"
     stale = user_token("ada", signature="bad")
     shop.visit(f"KalTalk.init({{ organizationId: 'org_demo', userJwt: '{stale}', {provider} }});")
@@ -96,7 +96,7 @@ def test_a_host_that_gives_new_tokens_is_asked_when_the_old_one_is_not_taken(sho
 def test_a_new_token_that_meets_a_server_that_is_down_is_used_again_and_not_the_old_one(
     shop: Shop, kaltalk: StandIn
 ) -> None:
-    stale, fresh = user_token("ada"), user_token("ada", lifetime=1800)
+    stale, fresh = user_token("ada"), user_token("ada", iat=1_800_000_060)
     provider = f"getUserJwt: async () => {{ window.asked = (window.asked || 0) + 1; return '{fresh}'; }}"
     shop.visit(f"KalTalk.init({{ organizationId: 'org_demo', userJwt: '{stale}', {provider} }});").open()
     shop.settle()
@@ -111,15 +111,16 @@ def test_a_new_token_that_meets_a_server_that_is_down_is_used_again_and_not_the_
 
 
 def test_a_new_token_is_fetched_before_the_old_one_runs_out(shop: Shop, kaltalk: StandIn) -> None:
-    provider = f"getUserJwt: async () => '{user_token('ada', lifetime=3600)}'"
-    shop.visit(f"KalTalk.init({{ organizationId: 'org_demo', {provider} }});")
+    first, second = user_token("ada"), user_token("ada", iat=1_800_003_500)
+    provider = f"getUserJwt: async () => '{second}'"
+    shop.visit(f"KalTalk.init({{ organizationId: 'org_demo', userJwt: '{first}', {provider} }});")
     shop.settle()
     shop.page.clock.fast_forward(58 * 60_000)
     shop.settle()
     assert len(kaltalk.identifies) == 1
     shop.page.clock.fast_forward(70_000)
     shop.settle()
-    assert len(kaltalk.identifies) == 2
+    assert [body["userJwt"] for body in kaltalk.identifies] == [first, second]
 
 
 def test_a_provider_that_fails_leaves_the_chat_working(shop: Shop, kaltalk: StandIn) -> None:
@@ -172,7 +173,15 @@ def test_shutdown_in_one_tab_shuts_the_other(shop: Shop, kaltalk: StandIn, anoth
 
 
 def test_a_session_that_comes_after_shutdown_is_ended(shop: Shop, kaltalk: StandIn) -> None:
-    shop.visit(f"KalTalk.init({{ organizationId: 'org_demo', userJwt: '{user_token('ada')}' }}); KalTalk.shutdown();")
+    def answer_after_shutdown(route: Route) -> None:
+        answer = route.fetch()
+        shop.page.evaluate("() => KalTalk.shutdown()")
+        route.fulfill(response=answer)
+
+    shop.page.route("**/identify", answer_after_shutdown)
+    shop.visit(userJwt=user_token("ada"))
+    expect(shop.page.locator("#kaltalk-widget")).to_have_count(1)
+    expect(shop.page.locator("#kaltalk-widget")).to_have_count(0)
     shop.settle()
     assert len(kaltalk.identifies) == 1
     assert kaltalk.sessions == {}
@@ -212,6 +221,7 @@ def test_a_host_that_renews_with_another_users_token_starts_afresh(shop: Shop, k
     shop.settle()
     shop.part("input").fill("Ada's draft")
     shop.page.evaluate("() => KalTalk.close()")
+    shop.page.clock.fast_forward(8_000)
     kaltalk.forget_sessions()
     shop.part("launcher").click()
     expect(shop.part("input")).to_have_value("")
@@ -238,7 +248,7 @@ def test_a_server_that_names_another_visitor_empties_the_thread(shop: Shop, kalt
 def test_a_new_token_of_the_same_user_identifies_anew_and_keeps_the_thread(shop: Shop, kaltalk: StandIn) -> None:
     shop.visit(userJwt=user_token("ada")).open().say("Hello")
     shop.expect_statuses("sent")
-    again = json.dumps({"organizationId": "org_demo", "userJwt": user_token("ada", lifetime=1800)})
+    again = json.dumps({"organizationId": "org_demo", "userJwt": user_token("ada", iat=1_800_000_060)})
     shop.page.evaluate(f"() => {{ KalTalk.init({again}); KalTalk.init({again}); }}")
     shop.settle()
     assert len(kaltalk.identifies) == 2
@@ -248,6 +258,7 @@ def test_a_new_token_of_the_same_user_identifies_anew_and_keeps_the_thread(shop:
 def test_back_to_a_cached_page_after_a_logout_shows_nothing(shop: Shop) -> None:
     shop.visit(userJwt=user_token("ada")).open().say("Ada's secret")
     shop.expect_statuses("sent")
+    shop.settle()
     shop.page.evaluate("() => sessionStorage.clear()")
     shop.page.evaluate("() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
     assert shop.page.locator("#kaltalk-widget").count() == 0

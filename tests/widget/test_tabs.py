@@ -1,0 +1,135 @@
+"""Several tabs of one browser: one visitor, one conversation, one renewal, one logout."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.widget.conftest import Shop
+from tests.widget.stand_in import END, IDENTIFY, READ, StandIn, problem, user_token
+
+pytestmark = pytest.mark.browser
+
+AnotherTab = Callable[[], Shop]
+GONE = "#kaltalk-widget"
+
+
+@pytest.mark.parametrize("options", [{"userJwt": user_token("ada")}, {"email": "ada@example.com"}, {}])
+def test_a_new_tab_of_the_same_visitor_joins_the_session(
+    shop: Shop, kaltalk: StandIn, another_tab: AnotherTab, options: dict[str, str]
+) -> None:
+    shop.visit(**options)
+    shop.settle()
+    other = another_tab().visit(**options)
+    other.settle()
+    first, second = kaltalk.identifies
+    assert "session" not in first
+    assert second["session"] in kaltalk.sessions
+
+
+def test_a_message_sent_in_one_tab_appears_at_once_in_the_other(
+    shop: Shop, kaltalk: StandIn, another_tab: AnotherTab
+) -> None:
+    shop.visit(userJwt=user_token("ada")).open()
+    shop.settle()
+    other = another_tab().visit(userJwt=user_token("ada")).open()
+    other.settle()
+    other.say("From the second tab")
+    expect(shop.messages).to_have_count(1, timeout=2_000)
+    shop.say("From the first")
+    expect(other.messages).to_have_count(2, timeout=2_000)
+    assert kaltalk.texts("ada") == ["From the second tab", "From the first"]
+
+
+def test_two_tabs_renew_once(shop: Shop, kaltalk: StandIn, another_tab: AnotherTab) -> None:
+    fresh = user_token("ada", iat=1_800_003_500)
+    provider = f"getUserJwt: async () => {{ window.asked = (window.asked || 0) + 1; return '{fresh}'; }}"
+    init = f"KalTalk.init({{ organizationId: 'org_demo', userJwt: '{user_token('ada')}', {provider} }});"
+    other = another_tab()
+    for tab in (shop, other):
+        tab.visit(init)
+        tab.settle()
+    shop.page.clock.fast_forward(57 * 60_000)  # in both: a browser has one clock
+    for _ in range(25):
+        shop.page.clock.fast_forward(5_000)
+        shop.rest()
+        other.rest()
+    assert sum(tab.page.evaluate("() => window.asked || 0") for tab in (shop, other)) == 1
+    other.open().say("Still me")
+    other.expect_statuses("sent")
+    assert len(kaltalk.identifies) == 3
+
+
+def test_an_older_token_of_another_tab_replaces_nothing(shop: Shop, kaltalk: StandIn, another_tab: AnotherTab) -> None:
+    shop.visit(userJwt=user_token("ada", iat=1_800_003_500)).open()
+    shop.settle()
+    another_tab().visit(userJwt=user_token("ada")).settle()
+    kaltalk.forget_sessions()
+    shop.say("Hello")
+    shop.expect_statuses("sent")
+    assert kaltalk.identifies[-1]["userJwt"] == user_token("ada", iat=1_800_003_500)
+
+
+def test_another_user_in_one_tab_ends_the_last_ones_chat_in_all(
+    shop: Shop, kaltalk: StandIn, another_tab: AnotherTab
+) -> None:
+    shop.visit(userJwt=user_token("ada")).open().say("Ada's secret")
+    shop.expect_statuses("sent")
+    other = another_tab().visit(userJwt=user_token("bob")).open()
+    expect(shop.page.locator(GONE)).to_have_count(0)
+    other.say("I am Bob")
+    other.expect_statuses("sent")
+    shop.settle()
+    assert "ada" not in shop.page.evaluate("() => JSON.stringify(sessionStorage)")
+    assert kaltalk.texts("bob") == ["I am Bob"]
+    assert set(kaltalk.sessions.values()) == {"bob"}
+
+
+@pytest.mark.parametrize("other_page", [{}, {"email": "ada@example.com"}, {"name": "Ada"}])
+def test_a_page_that_names_nobody_else_ends_nothing(
+    shop: Shop, another_tab: AnotherTab, other_page: dict[str, str]
+) -> None:
+    shop.visit(userJwt=user_token("ada")).open().say("Hello")
+    shop.expect_statuses("sent")
+    another_tab().visit(**other_page).settle()
+    shop.expect_statuses("sent")
+
+
+def test_a_logout_that_a_tab_did_not_hear_shuts_it_at_its_next_request(shop: Shop, kaltalk: StandIn) -> None:
+    shop.visit(userJwt=user_token("ada")).open().say("Ada's secret")
+    shop.expect_statuses("sent")
+    kaltalk.fail(READ, problem(401, "session_ended"))
+    shop.page.clock.fast_forward(4_000)
+    expect(shop.page.locator(GONE)).to_have_count(0)
+    assert shop.page.evaluate("() => sessionStorage.length") == 0
+    assert len(kaltalk.calls(IDENTIFY)) == 1
+    shop.settle()
+    assert len(kaltalk.calls(END)) == 1
+
+
+def test_tabs_of_other_organizations_and_other_servers_do_not_hear_each_other(shop: Shop, kaltalk: StandIn) -> None:
+    shop.visit(userJwt=user_token("ada")).open().say("Hello")
+    shop.expect_statuses("sent")
+    messages = [
+        {"type": "session", "key": "elsewhere/kaltalk:org_demo", "who": ["bob", ""], "token": "planted"},
+        {"type": "hello", "key": f"{kaltalk.origin}kaltalk:org_other", "who": ["bob", ""]},
+        {"type": "session", "key": f"{kaltalk.origin}kaltalk:org_demo", "who": None},
+        {"type": "nonsense"},
+        None,
+        "text",
+    ]
+    post = "(all) => { const c = new BroadcastChannel('kaltalk'); for (const m of all) c.postMessage(m); }"
+    shop.page.evaluate(post, messages)
+    shop.settle()
+    shop.expect_statuses("sent")
+    assert "planted" not in json.dumps([seen.token for seen in kaltalk.seen])
+
+
+def test_without_broadcast_channels_the_chat_works(shop: Shop) -> None:
+    broken = "window.BroadcastChannel = class { constructor() { throw new Error('no'); } };"
+    init = json.dumps({"organizationId": "org_demo", "userJwt": user_token("ada")})
+    shop.visit(broken, f"KalTalk.init({init});").open().say("Hello")
+    shop.expect_statuses("sent")
+    shop.page.evaluate("() => KalTalk.shutdown()")
+    expect(shop.page.locator(GONE)).to_have_count(0)
