@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.support.browser import DEFAULTS, Complaints, no_running_event_loop, running_browser
@@ -27,6 +28,8 @@ NewContext = Callable[..., BrowserContext]
 
 def pytest_configure() -> None:
     """Keep a developer's exported settings away from the tests, and clean up when the run is ended from outside."""
+    settings.register_profile("shared machine", deadline=None)  # a slow second is not a wrong answer
+    settings.load_profile("shared machine")
     signal.signal(signal.SIGTERM, _end_the_run)
     for name in list(os.environ):
         if name.startswith(("KALTALK_", "HOST_", "FLASK_")) and not name.startswith("KALTALK_TEST_"):

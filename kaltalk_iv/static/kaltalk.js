@@ -881,7 +881,7 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
     Object.defineProperty(window, MARK, { value: api });
     listen(window, "online", () => {
       if (!life || life.mustWait) return; // not before Retry-After
-      life.notBefore = 0;
+      Object.assign(life, { notBefore: 0, askAfter: 0 });
       look(life);
     });
     listen(document, "visibilitychange", () => {

@@ -40,6 +40,11 @@ class Day:
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anything answers."""
+        return self._server is not None
+
     def stop(self) -> None:
         """Close; nothing answers at the address any more. Does nothing when it is closed."""
         server, self._server = self._server, None
@@ -89,8 +94,12 @@ class Tab(Customer):
     def wait(self, hours: float) -> None:
         """Let hours pass for everybody, ten minutes at a time, and never while a request is under way."""
         for _ in range(round(hours * 6)):
+            self._rest()
             self.day.sleep(600)
             self.page.clock.fast_forward(600_000)
-            self.page.wait_for_timeout(30)
-            while self._under_way:
-                self.page.wait_for_timeout(10)
+        self._rest()
+
+    def _rest(self) -> None:
+        self.page.wait_for_timeout(50)
+        while self._under_way:
+            self.page.wait_for_timeout(20)

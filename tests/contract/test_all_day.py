@@ -1,7 +1,7 @@
 """A page that stays open all day, with both real parties behind it: nothing typed is lost, nothing arrives twice."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,18 +17,20 @@ INPUT = "[data-kaltalk=input]"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the parties keep what they store, from one test to the next."""
-    return tmp_path_factory.mktemp("all-day")
-
-
-@pytest.fixture
-def day(folder: Path) -> Iterator[Day]:
-    """Give both parties, open."""
-    day = Day(folder)
+def long_day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
+    """Both parties; time goes on from one test to the next."""
+    day = Day(tmp_path_factory.mktemp("all-day"))
     day.start()
     yield day
     day.stop()
+
+
+@pytest.fixture
+def day(long_day: Day) -> Day:
+    """Give both parties, open, though an earlier test left them closed."""
+    if not long_day.is_open:
+        long_day.start()
+    return long_day
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def browser_of_ada(new_context: Callable[..., Any], page_complaints: Complaints)
 def ada(browser_of_ada: BrowserContext, day: Day) -> Tab:
     """Ada, logged in, on a page whose clock the test moves."""
     tab = Tab(browser_of_ada.new_page(), day)
-    tab.page.clock.install()
+    tab.page.clock.install(time=datetime.fromtimestamp(day.now(), UTC))
     tab.log_in("ada")
     return tab
 

@@ -12,7 +12,7 @@ from tests.model.promises import OF_MOMENTS, OF_STEPS, Change, Moment
 from tests.model.shapes import shape_for_readers, shape_of
 from tests.model.world import Outcome, Place, World
 
-_ONE_MERGE_IN: Final = 1499
+_ONE_MERGE_IN: Final = 997
 
 
 class BrokenPromise(AssertionError):

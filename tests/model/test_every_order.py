@@ -50,7 +50,7 @@ def test_no_order_of_requests_breaks_a_promise_to_two_browsers(
 
 def _check_the_merges(world: World, alphabet: Sequence[Step], walked: Walk) -> None:
     """What was taken for the same leads to the same: else something that matters is left out of the shapes."""
-    assert len(walked.merged) >= 10
+    assert walked.merged
     for one, other in walked.merged:
         assert ways_on(world, alphabet, one) == ways_on(world, alphabet, other), (*one.path, "and", *other.path)
 
