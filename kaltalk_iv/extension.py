@@ -45,7 +45,6 @@ class KalTalkIV:
         """Set up ``app``. Raises RuntimeError with the mend when its configuration lacks something."""
         settings, store = read_settings(app.config), read_store(app.config)
         limiter = Limiter(settings.rates, key=settings.session_keys[0], clock=self._clock, store=store)
-        limiter.announce()
         install(app, State(settings, self._db, self._guard, self._clock, self._confirm, limiter=limiter))
         api = create_api()
         csrf = app.extensions.get("csrf")

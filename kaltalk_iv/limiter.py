@@ -145,18 +145,12 @@ class Limiter:
         self._local = {limit: FixedWindowRateLimiter(Windows(clock)) for limit in self._rates}
         self._shared = None if store is None else FixedWindowRateLimiter(store)
         self._rest_until = self._quiet_until = 0.0
-
-    def announce(self) -> None:
-        """Say in one log line where the counting is done."""
-        if not self._rates:
-            _log.warning("The limits are off: %s.", SWITCH_SETTING)
-        elif self._shared is None:
-            _log.info("Limits are counted in memory, by each worker for itself; %s shares them.", STORAGE_SETTING)
-        else:
-            _log.info("Limits are counted in Redis, by all workers together.")
+        self._was_announced = False
 
     def hit(self, limit: Limit, *who: str) -> None:
         """Count one more of ``who``. Raises RateLimited when that is one too many, with the seconds to wait."""
+        if not self._was_announced:
+            self._announce()
         rate = self._rates.get(limit)
         if rate is None:
             return
@@ -191,6 +185,16 @@ class Limiter:
         if self._rest_until and not is_resting:
             self._rest_until = now + _STORE_REST_SECONDS  # one request finds out, and the others do not wait for it
         return is_resting
+
+    def _announce(self) -> None:
+        """Say in one line where this worker counts: with its first request, so that no command says it."""
+        self._was_announced = True
+        if not self._rates:
+            _log.warning("The limits are off: %s.", SWITCH_SETTING)
+        elif self._shared is None:
+            _log.info("Limits are counted in memory, by each worker for itself; %s shares them.", STORAGE_SETTING)
+        else:
+            _log.info("Limits are counted in Redis, by all workers together.")
 
     def _raise_alarm(self, error: StorageError) -> None:
         now = self._clock()

@@ -115,12 +115,14 @@ def test_redis_may_be_away_when_the_application_starts(make: Make, server: Redis
         ({"KALTALK_IV_LIMITS": "off"}, "The limits are off"),
     ],
 )
-def test_one_line_at_the_start_says_where_limits_are_counted(
+def test_one_line_says_where_limits_are_counted_with_the_first_request(
     make: Make, caplog: pytest.LogCaptureFixture, config: dict[str, str], said: str
 ) -> None:
     caplog.clear()
     caplog.set_level(logging.INFO)
-    make(**config)
+    worker = make(**config)
+    assert not [line for line in caplog.records if "imits are" in line.getMessage()], "commands stay quiet"
+    statuses(worker, 3)
 
     assert [said in line.getMessage() for line in caplog.records if "imits are" in line.getMessage()] == [True]
     assert PASSWORD not in caplog.text
