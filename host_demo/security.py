@@ -20,7 +20,9 @@ HSTS = "max-age=31536000"  # a year, for this host alone
 
 
 class Sessions(SecureCookieSessionInterface):
-    """Session cookies that are Secure and `__Host-` (no other host can plant one), save under Flask's development server, which speaks plain http.
+    """Session cookies that are Secure and `__Host-`, so that no other host plants one; plain where there is no TLS.
+
+    That is under Flask's development server alone.
 
     Safari keeps no Secure cookie on http://127.0.0.1. The server itself says what it is; a Host header or an
     address would be a guess, because a reverse proxy may well send "127.0.0.1".

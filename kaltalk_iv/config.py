@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .core.tokens import MAX_LIFETIME_SECONDS
-from .limiter import Rates, read_rates
+from .rates import Rates, read_rates
 from .vault import Vault
 
 SESSION_LIFETIME_SECONDS = 12 * 60 * 60

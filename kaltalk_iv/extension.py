@@ -9,7 +9,8 @@ from .api import create_api, create_operations
 from .cli import commands
 from .config import read_settings
 from .dashboard import create_dashboard
-from .limiter import Limiter, read_store
+from .limiter import Limiter
+from .rates import read_store
 from .state import Confirm, Database, Guard, State, install
 from .watching import watch
 

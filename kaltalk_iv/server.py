@@ -13,8 +13,8 @@ from flask_sqlalchemy import SQLAlchemy
 
 from .dashboard.login import create_login, session_confirm, session_guard
 from .extension import KalTalkIV
-from .limiter import DEFAULT_RATES, STORAGE_SETTING, SWITCH_SETTING
 from .observing import configure_logs
+from .rates import DEFAULT_RATES, STORAGE_SETTING, SWITCH_SETTING
 from .standalone import MOST_HOPS, Sessions, finish_every_answer, refuse_debug, trust_proxies
 from .store.database import CONNECTIONS, TIMEOUT_SECONDS, engine_options, normalise_url, prepare_engine
 from .watching import watch

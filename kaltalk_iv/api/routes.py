@@ -15,8 +15,9 @@ from ..core.coverage import sighting_of
 from ..core.errors import IdentityRefused
 from ..core.policy import State, Verdict
 from ..core.text import parse_client_message_id, parse_message
-from ..limiter import Limit, network_of
+from ..limiter import network_of
 from ..observing.requests import name_organization
+from ..rates import Limit
 from ..service import chat
 from ..service.events import IdentityFailed
 from ..service.identify import Identified, identify, read_request

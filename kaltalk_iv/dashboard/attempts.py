@@ -11,7 +11,8 @@ import re
 from flask import current_app, request
 from werkzeug.wrappers import Response
 
-from ..limiter import Limit, network_of
+from ..limiter import network_of
+from ..rates import Limit
 from ..state import current_state
 
 KNOWN_SECONDS = 90 * 24 * 3600

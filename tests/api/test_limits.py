@@ -10,7 +10,8 @@ from flask import Flask
 from flask_limiter import Limiter as ApplicationsLimiter
 from werkzeug.test import TestResponse
 
-from kaltalk_iv.limiter import DEFAULT_RATES, STORAGE_SETTING, Limit, network_of, read_rates, read_store
+from kaltalk_iv.limiter import network_of
+from kaltalk_iv.rates import DEFAULT_RATES, STORAGE_SETTING, Limit, read_rates, read_store
 from kaltalk_iv.testing import add_organization, bearer, send_message
 from kaltalk_iv.windows import MOST_KEYS, Windows
 from tests.api.world import HOUR, Clock, build_app, dispose, engine_of

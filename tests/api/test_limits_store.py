@@ -11,7 +11,7 @@ import pytest
 import redis
 from flask import Flask
 
-from kaltalk_iv.limiter import STORAGE_SETTING, Limit
+from kaltalk_iv.rates import STORAGE_SETTING, Limit
 from kaltalk_iv.testing import add_organization
 from tests.api.test_limits import HERE, ask, statuses
 from tests.api.world import Clock, build_app, dispose

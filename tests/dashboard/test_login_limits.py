@@ -8,7 +8,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from kaltalk_iv import generate_encryption_key, migrations
-from kaltalk_iv.limiter import Limit
+from kaltalk_iv.rates import Limit
 from kaltalk_iv.server import create_app
 from kaltalk_iv.state import current_state
 from tests.dashboard.admin import Admin, another_browser

@@ -124,7 +124,7 @@ def test_no_page_opens_without_a_login(staff: Staff) -> None:
 def test_a_login_that_was_ended_opens_nothing(staff: Staff) -> None:
     staff.log_in("grace")
     thief = staff.app.test_client()
-    thief._cookies = dict(staff.http._cookies)
+    thief._cookies = dict(staff.http._cookies or {})
     assert thief.get("/inbox").status_code == 200
     staff.log_out()
     for address in walk(staff.app, Door.STAFF, Door.ADMIN):

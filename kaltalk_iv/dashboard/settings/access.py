@@ -8,7 +8,7 @@ from flask import Response, make_response, redirect, render_template, request, u
 from werkzeug.wrappers import Response as AnyResponse
 
 from ...core.errors import Conflict
-from ...limiter import Limit
+from ...rates import Limit
 from ...service import audit
 from ...service.settings import Actor
 from ...state import Role, current_state
