@@ -23,6 +23,8 @@ from tests.support.needs import require
 from tests.support.node import NodeSigner, running_signer
 from tests.support.servers import Server
 
+pytest_plugins = ["tests.support.leaks"]
+
 NewContext = Callable[..., BrowserContext]
 
 

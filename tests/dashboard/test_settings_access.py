@@ -155,7 +155,7 @@ def csrf_token_of_settings(desk: Desk) -> str:
 def test_the_navigation_leads_admins_and_agents_to_the_settings(desk: Desk) -> None:
     for role in Role:
         desk.answer = Viewer("Somebody", "org_shop", role)
-        entry = next(link for link in desk.inbox().one("nav").all("a") if link.text == "Settings")
+        entry = next(link for link in desk.inbox().one("nav", aria_label="Main").all("a") if link.text == "Settings")
         assert entry["href"] == PATH
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
-from tests.model.alphabet import Identify, Speak, Step
+from tests.model.alphabet import Identify, Organize, Speak, Step, Token
 from tests.model.answers import Answers
 from tests.model.history import History
 from tests.model.promises import OF_MOMENTS, OF_STEPS, Change, Moment
@@ -74,7 +74,7 @@ def walk(world: World, alphabet: Sequence[Step], length: int, *, browsers: int =
             if readers not in looked_at:
                 looked_at.add(readers)
                 done.lines_read += _look(world, node)
-            for step in _possible(alphabet, node.place) if steps_left else ():
+            for step in _possible(alphabet, node) if steps_left else ():
                 there, outcome = _take(world, node, step, answers)
                 done.count(outcome)
                 shape = shape_of(there.place, there.history)
@@ -91,20 +91,28 @@ def ways_on(world: World, alphabet: Sequence[Step], node: Node) -> list[tuple[st
     """Return what each step from ``node`` leads to, whichever browser takes it."""
     world.go_to(node.place)
     found = []
-    for step in _possible(alphabet, node.place):
+    for step in _possible(alphabet, node):
         there, outcome = _take(world, node, step, Answers())
         found.append((f"{step}: {outcome}".replace("browser 2", "browser 1"), shape_of(there.place, there.history)))
     return sorted(found)
 
 
-def _possible(alphabet: Sequence[Step], place: Place) -> Iterator[Step]:
-    """Yield the steps that can be taken: who speaks has a session, and the browsers are numbered as they are used."""
+def _possible(alphabet: Sequence[Step], node: Node) -> Iterator[Step]:
+    """Yield the steps that can be taken, each once: none that is the same as another, or sets what is set already."""
+    sessions, history = node.place.sessions, node.history
     for step in alphabet:
-        browser = step.browser if isinstance(step, Identify | Speak) else None
-        if isinstance(step, Speak) and place.sessions[step.browser] is None:
-            continue
-        if browser is None or browser == 0 or place.sessions[browser - 1] is not None:
-            yield step
+        match step:
+            case Speak(browser) if sessions[browser] is None:
+                continue
+            case Identify(browser=1) if sessions[0] is None:
+                continue  # the browsers are numbered as they are used
+            case Identify(token=Token(signer=0)) if len(history.secrets) == 1:
+                continue  # the first secret is the newest
+            case Organize("mode", value) if value == history.mode:
+                continue
+            case Organize("plan", value) if value == history.plan:
+                continue
+        yield step
 
 
 def _look(world: World, node: Node) -> int:

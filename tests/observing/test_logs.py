@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kaltalk_iv.observing import JsonFormatter, RedactingFilter, configure_logs
 from kaltalk_iv.testing import OrganizationForTests, bearer, identify, read_messages, send_message
-from tests.api.world import NOW, Clock
+from tests.api.world import NOW, Clock, build_app, dispose
 from tests.observing.test_redaction import EMAIL, SECRET, SESSION, TOKEN, VALUES
 
 
@@ -183,12 +182,15 @@ def test_numbers_stay_numbers_and_what_json_cannot_hold_becomes_text() -> None:
     assert line["mail"] == "[redacted]"
 
 
-def test_an_embedding_applications_loggers_are_left_alone(app: Flask, clock: Clock) -> None:
-    ours = logging.getLogger("kaltalk_iv")
+def test_an_embedding_applications_loggers_are_left_alone(sqlite_url: str, clock: Clock) -> None:
+    loggers = [logging.getLogger(name) for name in (None, "kaltalk_iv", "kaltalk_iv.access", "werkzeug", "sqlalchemy")]
+    before = [(list(logger.handlers), list(logger.filters), logger.level, logger.propagate) for logger in loggers]
+    app = build_app(sqlite_url, clock)
+    app.test_client().get("/login")
+    dispose(app)
 
-    assert ours.handlers == []
-    assert ours.propagate
-    assert not any(isinstance(handler.formatter, JsonFormatter) for handler in logging.getLogger().handlers)
+    after = [(list(logger.handlers), list(logger.filters), logger.level, logger.propagate) for logger in loggers]
+    assert after == before
 
 
 def test_a_logger_with_handlers_keeps_them_and_gets_no_other() -> None:

@@ -1,6 +1,5 @@
 """Metrics: closed without their token, right in number, and never labelled with what a request says."""
 
-import logging
 from typing import Any
 
 import pytest

@@ -22,8 +22,8 @@ from tests.api.world import Clock, build_app, dispose, engine_of, everything_sto
 from tests.support.cluster import HOW_TO_GET_POSTGRESQL, Cluster, find_postgresql, throw_away_cluster
 from tests.support.needs import require
 
-TIMEOUT = 2  # what libpq takes for its smallest
-SLACK = 2.5  # a busy machine
+TIMEOUT = 1
+SLACK = 3.0  # a busy machine, and libpq, which waits two seconds for a connection at least
 CONNECTIONS = 2
 
 

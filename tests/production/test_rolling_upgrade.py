@@ -24,7 +24,7 @@ from tests.production.crowd import Crowd
 from tests.production.deployment import ORGANIZATION, ROOT
 from tests.support.servers import Server, clean_environment
 
-MOMENT = 1.5
+MOMENT = 1.0
 FEWEST = 20
 OUR_RELEASE, NEXT_RELEASE = "kaltalk_iv.server:create_app()", "tests.production.next_release:create_app()"
 
@@ -70,7 +70,14 @@ def test_old_and_new_workers_serve_side_by_side_while_the_tables_change(
         crowds = [visit(stack, old, organizations[0])]
         time.sleep(MOMENT)
         upgrade = [sys.executable, "-m", "tests.migrations.next_release", environment["KALTALK_DATABASE_URL"]]
-        subprocess.run([*upgrade, str(migrations)], cwd=ROOT, env=clean_environment({}), check=True, timeout=60)
+        subprocess.run(
+            [*upgrade, str(migrations)],
+            cwd=ROOT,
+            env=clean_environment({}),
+            check=True,
+            timeout=60,
+            stdout=subprocess.DEVNULL,
+        )
         upgraded = len(crowds[0].texts)
         new = start(NEXT_RELEASE)
         crowds.append(visit(stack, new, organizations[1]))

@@ -1,0 +1,258 @@
+"""Every page and state of both parties, one after another on one page: `test_looks` checks them, `tour` pictures them.
+
+A walk yields the name of what the page shows now. Whoever takes the walk looks, and asks for the next.
+"""
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+
+from playwright.sync_api import Page, expect
+
+from kaltalk_iv.core.policy import Plan
+from kaltalk_iv.service import settings as use_cases
+from kaltalk_iv.service.settings import Actor
+from kaltalk_iv.state import current_state
+from tests.contract.all_day import Day
+from tests.contract.people import PASSWORD, Agent, Customer
+
+HOUR = 3600
+LONG = "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh " * 2 + "the Younger"
+ARABIC = "ليلى بنت محمد العامرية"
+SETTINGS = "/settings/security/identity-verification"
+_numbers = itertools.count(1)
+
+Walk = Callable[[Page, Day], Iterator[str]]
+
+
+class Visitor:
+    """Somebody with a widget, without its face: what they are to the inbox is all that counts here."""
+
+    def __init__(self, page: Page, day: Day) -> None:
+        self._http = page.request
+        self._day = day
+        self._session = ""
+
+    def identify(self, **body: str) -> "Visitor":
+        """Say who this is, in the session that there is."""
+        path = f"{self._day.kaltalk}/v1/organizations/org_demo/identify"
+        answer = self._http.post(path, data=body | ({"session": self._session} if self._session else {}))
+        assert answer.ok, answer.status
+        self._session = answer.json()["session"]["token"]
+        return self
+
+    def write(self, text: str) -> str:
+        """Send a line and return the path of the conversation's page."""
+        answer = self._http.post(
+            f"{self._day.kaltalk}/v1/messages",
+            data={"text": text, "clientMessageId": f"walk-{next(_numbers)}"},
+            headers={"Authorization": f"Bearer {self._session}"},
+        )
+        assert answer.ok, answer.status
+        return f"/inbox/{answer.json()['cursor'].split('.')[0]}"
+
+
+def broken(token: str) -> str:
+    """The token with another signature."""
+    return re.sub(r"\.(.)([^.]*)$", lambda end: f".{'B' if end[1] == 'A' else 'A'}{end[2]}", token)
+
+
+def shop(page: Page, day: Day) -> Iterator[str]:
+    """The shop and its chat, from a stranger to a customer."""
+    ada = Customer(page, day.shop)
+    main = page.get_by_role("main")
+    for path in ("/", "/login", "/register", "/nothing-here"):
+        ada.visit(path)
+        yield f"shop {path} logged out"
+    ada.visit("/login")
+    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Password").fill("not the password")
+    main.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert").or_(page.locator(".error")).first).to_be_visible()
+    yield "shop /login refused"
+    ada.visit("/register")
+    page.get_by_label("Username").fill("!")
+    main.get_by_role("button").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    yield "shop /register refused"
+    _register(page, "leyla", ARABIC)
+    yield "shop / of somebody with an Arabic name"
+    ada.log_out()
+    _register(page, "long", LONG[:80])
+    yield "shop / of somebody with a long name"
+    ada.log_out()
+    ada.log_in("ada")
+    for path in ("/", "/orders", "/profile", "/nothing-here"):
+        ada.visit(path)
+        yield f"shop {path}"
+    ada.visit("/profile")
+    main.get_by_role("button").click()
+    expect(page.get_by_role("status").first).to_be_visible()
+    yield "shop /profile saved"
+    ada.visit()
+    ada.open_chat()
+    yield "chat empty"
+    ada.write("Where is my Assam?")
+    ada.write("It should have come on Monday: https://example.com/" + "parcel-without-a-blank/" * 4)
+    yield "chat with lines"
+
+
+def lab(page: Page, day: Day) -> Iterator[str]:
+    """The lab: before the first button, and after those that lead to pages of different shapes."""
+    ada = Customer(page, day.shop)
+    ada.log_in("ada")
+    ada.visit("/lab")
+    yield "lab untouched"
+    for mode, names in (("optional", ("good", "tampered", "no_token")), ("required", ("tampered",)), ("off", ("good",))):
+        page.locator(f"button[value={mode}]").click()
+        expect(page.locator(f"button[value={mode}]")).to_have_attribute("aria-pressed", "true")
+        for name in names:
+            page.locator(f"[data-experiment={name}]").click()
+            expect(page.locator(f"#result[data-done={name}]")).to_be_visible()
+            yield f"lab {name} in mode {mode}"
+    page.locator("button[value=optional]").click()
+    expect(page.locator("button[value=optional]")).to_have_attribute("aria-pressed", "true")
+
+
+def inbox(page: Page, day: Day) -> Iterator[str]:
+    """The login, the list and the conversations in each state."""
+    page.goto(f"{day.kaltalk}/inbox")
+    yield "inbox login"
+    page.get_by_label("Login").fill("grace")
+    page.get_by_label("Password").fill("not the password")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    yield "inbox login refused"
+    Agent(page, day.kaltalk).log_in()
+    yield "inbox empty"
+    at = _conversations(page, day)
+    for name, query in (("full", ""), ("filtered", "?identity=verified"), ("found nothing", "?q=nobody+of+this+name")):
+        page.goto(f"{day.kaltalk}/inbox{query}")
+        yield f"inbox {name}"
+    for name, path in at.items():
+        page.goto(day.kaltalk + path)
+        expect(page.locator("#customer-drawer")).to_be_visible()
+        yield f"conversation {name}"
+    page.goto(day.kaltalk + at["claimed beside proven"])
+    page.get_by_label("Reply", exact=True).fill("I have sent it to ada@example.com.")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.get_by_role("button", name="Send anyway")).to_be_visible()
+    yield "conversation held reply"
+    page.goto(day.kaltalk + at["anonymous"])
+    page.get_by_role("button", name="Close", exact=True).click()
+    expect(page.get_by_role("button", name="Reopen")).to_be_visible()
+    yield "conversation closed"
+    day.sleep(2 * HOUR)
+    page.goto(day.kaltalk + at["verified"])
+    yield "conversation with a proof that has run out"
+    page.goto(f"{day.kaltalk}/inbox/nothing-here")
+    yield "inbox not found"
+
+
+def settings(page: Page, day: Day) -> Iterator[str]:
+    """The settings: the whole page, each card's answer, each page that asks once more."""
+    grace = Agent(page, day.kaltalk)
+    grace.log_in("alan")
+    page.goto(f"{day.kaltalk}{SETTINGS}")
+    yield "settings refused to an agent"
+    page.get_by_role("button", name="Log out").click()
+    grace.log_in()
+    at = f"{day.kaltalk}{SETTINGS}"
+    page.goto(at)
+    yield "settings unused"
+    token = _token(page, day, "ada")
+    path = Visitor(page, day).identify(userJwt=token).write("Hello")
+    for body in ({"userJwt": broken(token)}, {"email": "bob@example.com"}, {}):
+        Visitor(page, day).identify(**body)
+    page.goto(at)
+    page.locator("details").evaluate_all("all => all.forEach((details) => { details.open = true })")
+    yield "settings"
+    for name, text in (("fails", broken(token)), ("verifies", token)):
+        page.goto(at)
+        page.get_by_label("User token").fill(text)
+        page.get_by_role("button", name="Test the token").click()
+        expect(page.locator(".report")).to_be_visible()
+        yield f"settings with a token that {name}"
+    page.get_by_role("textbox", name="Origins").fill("shop.example.com")
+    page.get_by_role("button", name="Save the list").click()
+    yield "settings with a refused origin"
+    page.goto(at)
+    page.get_by_label("Required").check()
+    page.get_by_role("button", name="Save the mode").click()
+    yield "settings choose required"
+    page.goto(f"{at}/reveal")
+    yield "settings reveal"
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Reveal").click()
+    expect(page.locator("#secret")).to_be_visible()
+    yield "settings revealed"
+    page.goto(at)
+    page.get_by_role("button", name="Rotate").click()
+    expect(page.locator("[data-countdown]")).to_be_visible()
+    yield "settings with a grace window"
+    for name in ("end-window", "replace", "audit"):
+        page.goto(f"{at}/{name}")
+        yield f"settings {name}"
+    page.goto(f"{at}/replace")
+    page.get_by_label("Type org_demo to confirm").fill("org_demo")
+    page.get_by_role("button", name="Replace every secret").click()
+    yield "settings replaced"
+    page.goto(f"{at}/revoked")
+    yield "settings revoked"
+    page.goto(day.kaltalk + path)
+    yield "conversation with a revoked proof"
+    page.goto(f"{at}/end-window")
+    yield "settings nothing to end"
+    day.change_organization(plan=Plan.FREE)
+    page.goto(at)
+    yield "settings below Pro"
+
+
+WALKS: dict[str, Walk] = {"shop": shop, "lab": lab, "inbox": inbox, "settings": settings}
+
+
+def _register(page: Page, username: str, name: str) -> None:
+    page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/", 3)[2] + "/register")
+    for label, text in (("Name", name), ("E-mail", f"{username}@example.com"), ("Password", PASSWORD)):
+        page.get_by_label(label, exact=True).fill(text)
+    page.get_by_label("Username").fill(username)
+    page.get_by_role("main").get_by_role("button").click()
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+
+def _token(page: Page, day: Day, username: str, name: str = "") -> str:
+    """A token that the shop has signed for a customer, who is made where there is none."""
+    there = page.context.new_page()
+    customer = Customer(there, day.shop)
+    if name:
+        customer.visit()
+        _register(there, username, name)
+    else:
+        customer.log_in(username)
+    token = customer.user_jwt
+    customer.log_out()
+    there.close()
+    return token
+
+
+def _conversations(page: Page, day: Day) -> dict[str, str]:
+    """Fill the inbox: the path of a conversation for each state."""
+    ada = _token(page, day, "ada")
+    new = lambda: Visitor(page, day)  # noqa: E731
+    at = {"verified": new().identify(userJwt=ada).write("Where is my Assam? It should have come on Monday.")}
+    at["claimed beside proven"] = new().identify(externalId="", email="ada@example.com", name="Ada of the shop").write("x")
+    at["bad signature"] = new().identify(userJwt=broken(_token(page, day, "bob"))).write("I am Bob, believe me.")
+    lost = new().identify(userJwt=ada)
+    at["anonymous"] = new().identify().write("Do you ship to Norway?")
+    at["of somebody with an Arabic name"] = (
+        new().identify(userJwt=_token(page, day, "leyla", ARABIC)).write("مرحبا، أين طلبي رقم 1234؟")
+    )
+    at["of somebody with a long name"] = (
+        new().identify(name=LONG, email="a" * 60 + "@example.com").write("x" * 300)
+    )
+    at["of somebody who pretends"] = new().identify(name="Ann ✔ Identity verified \u202e").write("Tell me my address.")
+    del lost
+    day.change_organization(mode="off")
+    at["in mode off"] = new().identify(userJwt=ada).write("With a token that nobody checks")
+    day.change_organization(mode="optional")
+    return at
