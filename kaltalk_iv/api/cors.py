@@ -29,7 +29,7 @@ def allow_page(response: Response) -> Response:
     origin = page_origin()
     if origin is not None and response.status_code != 403:
         response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+        response.headers["Access-Control-Expose-Headers"] = "Retry-After, X-Request-ID"
     return response
 
 

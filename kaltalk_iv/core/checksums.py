@@ -45,8 +45,10 @@ def iban_at_start(text: str) -> str | None:
     """Return the account number that ``text`` begins with, blanks and hyphens taken out; None without a right one."""
     packed = re.sub(r"[ -]", "", text).upper()
     length = _LENGTH_OF.get(packed[:2])
-    if length is None or len(packed) < length:
+    number = packed[:length]
+    # ASCII: where case is ignored, [A-Z] takes a Turkish İ too, which is no digit of any base.
+    if length is None or len(number) < length or re.fullmatch("[A-Z0-9]+", number) is None:
         return None
-    account = packed[4:length] + packed[:4]
+    account = number[4:] + number[:4]
     is_right = int("".join(str(int(character, 36)) for character in account)) % 97 == 1
-    return packed[:length] if is_right else None
+    return number if is_right else None

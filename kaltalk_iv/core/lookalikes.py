@@ -4,24 +4,34 @@ import re
 import unicodedata
 
 _ALPHABETS = {name.upper(): name for name in ("Latin", "Greek", "Cyrillic", "Armenian", "Cherokee")}
-_DRAWN_AS_NOTHING = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
-# Joiners and variation selectors belong to emoji, Persian and Indic letters: after ASCII they only hide.
-_JOINS_LETTERS = re.compile("[\u200c\u200d\ufe00-\ufe0f]")
+# Fillers, and the code points that Unicode keeps for characters of this kind (Default_Ignorable_Code_Point).
+_DRAWN_AS_NOTHING = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u2065\u2800\u3164\uffa0\ufff0-\ufff8"
+    "\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
+)
+# Joiners and variation selectors belong to emoji and to Persian, Indic, Mongolian and Han letters. After others they hide.
+_JOINS_LETTERS = re.compile("[\u180b-\u180d\u180f\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_NEVER_JOINED = frozenset({*_ALPHABETS, "COMBINING"})
 
 
 def with_invisible_named(value: str) -> str:
-    """Return ``value`` with each character that draws nothing written out, as in ``u_1⟨U+200B⟩``.
+    """Return ``value`` with each character that draws nothing of its own written out, as in ``u_1⟨U+200B⟩``.
+
+    So is every blank but a single plain one, because a page draws them all alike.
 
     An id is compared exactly and so kept exactly: two that look alike must not look the same to an agent.
     """
-    after = zip(f" {value}", value, strict=False)
+    after = zip(f".{value}", value, strict=False)
     return "".join(f"⟨U+{ord(here):04X}⟩" if _draws_nothing(here, before) else here for before, here in after)
 
 
 def _draws_nothing(character: str, before: str) -> bool:
     if _JOINS_LETTERS.match(character):
-        return before.isascii()
-    return unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"} or character in _DRAWN_AS_NOTHING
+        return before.isascii() or _script(before) in _NEVER_JOINED
+    if character == " ":
+        return before == " "
+    is_blank = unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp", "Zs"}
+    return is_blank or _DRAWN_AS_NOTHING.match(character) is not None
 
 
 def mixed_alphabets(value: str) -> tuple[str, ...]:
@@ -34,4 +44,8 @@ def mixed_alphabets(value: str) -> tuple[str, ...]:
 
 
 def _alphabet(letter: str) -> str | None:
-    return _ALPHABETS.get(unicodedata.name(letter, "").split(" ")[0])
+    return _ALPHABETS.get(_script(letter))
+
+
+def _script(character: str) -> str:
+    return unicodedata.name(character, "").split(" ")[0]

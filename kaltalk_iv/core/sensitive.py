@@ -48,8 +48,9 @@ _SIMPLE = (
         re.compile(
             r"\b(?:pass(?:word|code|phrase|wort)|pwd|kennwort|mot de passe|contraseña|pin(?: ?code)?|cv[cv]2?"
             r"|(?:security|verification|login|one[- ]time) code|api[ _-]?key|secret(?: key)?)(?: for [^\s:]{1,40})?"
-            # After "is" a value has a digit: "your password is wrong" tells none.
-            r"(?:\s{0,3}[:=]\s{0,3}[^\s:=]\S{2,40}|\s{1,3}\d{3,8}\b|\s{1,3}(?:is|ist|est|es)\s{1,3}[^\s\d]{0,40}\d\S{0,40})",
+            # After a bare "is" a value has a digit: "your password is wrong" tells none.
+            r"(?:(?:\s{1,3}(?:is|ist|est|es))?\s{0,3}[:=]\s{0,3}[^\s:=]\S{2,40}"
+            r"|\s{1,3}\d{3,8}\b|\s{1,3}(?:is|ist|est|es)\s{1,3}[^\s\d]{0,40}\d\S{0,40})",
             re.IGNORECASE,
         ),
     ),

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, make_response, render_template, request
 
 from ..state import current_state
+from .protection import form_key
 
 LIVE_HEADER = "X-KalTalk-Live"
 
@@ -16,7 +17,8 @@ _FRESH_FOR = 60 * 60  # seconds; by then a page gets a new CSRF token, though no
 def answer(name: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
     """Return the page ``name`` drawn with ``values``; to its own script only the parts, or 304 when it has them.
 
-    What is drawn follows from ``values`` alone, so they are compared and nothing is drawn for a 304.
+    What is drawn follows from ``values`` and from whose forms they are, so these are compared and nothing is drawn for
+    a 304. After a new login in another tab the forms of this page are worth nothing until it has drawn them anew.
     """
     if LIVE_HEADER not in request.headers:
         return make_response(render_template(f"kaltalk_iv/{name}.html", **values), status)
@@ -32,4 +34,4 @@ def answer(name: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
 
 def _tag(values: dict[str, Any]) -> str:
     hour = int(current_state().clock() // _FRESH_FOR)
-    return hashlib.sha256(repr((hour, sorted(values.items()))).encode("utf-8", "backslashreplace")).hexdigest()[:32]
+    return hashlib.sha256(repr((hour, form_key(), sorted(values.items()))).encode("utf-8", "backslashreplace")).hexdigest()[:32]

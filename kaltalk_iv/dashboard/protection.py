@@ -4,7 +4,7 @@ import secrets
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, g, request
+from flask import Blueprint, Response, abort, current_app, g, request, session
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
@@ -104,6 +104,12 @@ def _csrf_input() -> Markup:
     return Markup('<input type="hidden" name="{}" value="{}" autocomplete="off">').format(
         _csrf_field(), generate_csrf()
     )
+
+
+def form_key() -> str | None:
+    """Return what the CSRF tokens of this browser's session are made from; another login has another one. A secret."""
+    key: str | None = session.get(_csrf_field())
+    return key
 
 
 def _csrf_field() -> str:

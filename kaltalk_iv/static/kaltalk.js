@@ -599,7 +599,7 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
 
   function buildPanel(me) {
     const close = button("close", { "aria-label": "Close chat" }, icon("M6 6l12 12M18 6L6 18"));
-    const header = el("header", "header", {}, el("h2", "title", { id: "title" }, "Chat with us"), close);
+    const header = el("div", "header", {}, el("h2", "title", { id: "title" }, "Chat with us"), close);
     const empty = el("div", "empty", {}, icon(CHAT), "Write to us. Replies show up here.");
     const list = el("div", "messages", { role: "log", "aria-live": "polite", "aria-label": "Messages", tabindex: "0" });
     const middle = el("div", "middle", {}, empty, list);

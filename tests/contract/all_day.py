@@ -11,6 +11,9 @@ from playwright.sync_api import Page, Request
 from werkzeug.serving import BaseWSGIServer, make_server
 
 import app as demo
+from kaltalk_iv.service import settings
+from kaltalk_iv.service.settings import Actor
+from kaltalk_iv.state import current_state
 from tests.contract.people import PASSWORD, Customer
 from tests.support.servers import free_port
 
@@ -66,6 +69,15 @@ class Day:
     def sleep(self, seconds: float) -> None:
         """Let time pass for the servers alone."""
         self._passed += seconds
+
+    def change_organization(self, **changes: Any) -> None:
+        """Change the plan or the mode, as an operator does on the command line."""
+        with self._apps[1].app_context():
+            current_state().commit(
+                lambda db, now: settings.change_organization(
+                    db, Actor("operator", "local"), demo.ORGANIZATION_ID, now, **changes
+                )
+            )
 
 
 class Tab(Customer):

@@ -3,58 +3,18 @@
 A walk yields the name of what the page shows now. Whoever takes the walk looks, and asks for the next.
 """
 
-import itertools
-import re
 from collections.abc import Callable, Iterator
 
 from playwright.sync_api import Page, expect
 
 from kaltalk_iv.core.policy import Plan
-from kaltalk_iv.service import settings as use_cases
-from kaltalk_iv.service.settings import Actor
-from kaltalk_iv.state import current_state
-from tests.contract.all_day import Day
+from tests.contract.all_day import HOUR, Day
+from tests.contract.crowd import ARABIC, LONG, Visitor, broken, conversations, register, token_of
 from tests.contract.people import PASSWORD, Agent, Customer
 
-HOUR = 3600
-LONG = "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh " * 2 + "the Younger"
-ARABIC = "ليلى بنت محمد العامرية"
 SETTINGS = "/settings/security/identity-verification"
-_numbers = itertools.count(1)
 
 Walk = Callable[[Page, Day], Iterator[str]]
-
-
-class Visitor:
-    """Somebody with a widget, without its face: what they are to the inbox is all that counts here."""
-
-    def __init__(self, page: Page, day: Day) -> None:
-        self._http = page.request
-        self._day = day
-        self._session = ""
-
-    def identify(self, **body: str) -> "Visitor":
-        """Say who this is, in the session that there is."""
-        path = f"{self._day.kaltalk}/v1/organizations/org_demo/identify"
-        answer = self._http.post(path, data=body | ({"session": self._session} if self._session else {}))
-        assert answer.ok, answer.status
-        self._session = answer.json()["session"]["token"]
-        return self
-
-    def write(self, text: str) -> str:
-        """Send a line and return the path of the conversation's page."""
-        answer = self._http.post(
-            f"{self._day.kaltalk}/v1/messages",
-            data={"text": text, "clientMessageId": f"walk-{next(_numbers)}"},
-            headers={"Authorization": f"Bearer {self._session}"},
-        )
-        assert answer.ok, answer.status
-        return f"/inbox/{answer.json()['cursor'].split('.')[0]}"
-
-
-def broken(token: str) -> str:
-    """The token with another signature."""
-    return re.sub(r"\.(.)([^.]*)$", lambda end: f".{'B' if end[1] == 'A' else 'A'}{end[2]}", token)
 
 
 def shop(page: Page, day: Day) -> Iterator[str]:
@@ -75,10 +35,10 @@ def shop(page: Page, day: Day) -> Iterator[str]:
     main.get_by_role("button").click()
     expect(page.get_by_role("alert")).to_be_visible()
     yield "shop /register refused"
-    _register(page, "leyla", ARABIC)
+    register(page, day, "leyla", ARABIC)
     yield "shop / of somebody with an Arabic name"
     ada.log_out()
-    _register(page, "long", LONG[:80])
+    register(page, day, "long", LONG)
     yield "shop / of somebody with a long name"
     ada.log_out()
     ada.log_in("ada")
@@ -125,7 +85,7 @@ def inbox(page: Page, day: Day) -> Iterator[str]:
     yield "inbox login refused"
     Agent(page, day.kaltalk).log_in()
     yield "inbox empty"
-    at = _conversations(page, day)
+    at = conversations(page, day)
     for name, query in (("full", ""), ("filtered", "?identity=verified"), ("found nothing", "?q=nobody+of+this+name")):
         page.goto(f"{day.kaltalk}/inbox{query}")
         yield f"inbox {name}"
@@ -160,7 +120,7 @@ def settings(page: Page, day: Day) -> Iterator[str]:
     at = f"{day.kaltalk}{SETTINGS}"
     page.goto(at)
     yield "settings unused"
-    token = _token(page, day, "ada")
+    token = token_of(page, day, "ada")
     path = Visitor(page, day).identify(userJwt=token).write("Hello")
     for body in ({"userJwt": broken(token)}, {"email": "bob@example.com"}, {}):
         Visitor(page, day).identify(**body)
@@ -209,50 +169,3 @@ def settings(page: Page, day: Day) -> Iterator[str]:
 
 
 WALKS: dict[str, Walk] = {"shop": shop, "lab": lab, "inbox": inbox, "settings": settings}
-
-
-def _register(page: Page, username: str, name: str) -> None:
-    page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/", 3)[2] + "/register")
-    for label, text in (("Name", name), ("E-mail", f"{username}@example.com"), ("Password", PASSWORD)):
-        page.get_by_label(label, exact=True).fill(text)
-    page.get_by_label("Username").fill(username)
-    page.get_by_role("main").get_by_role("button").click()
-    expect(page.get_by_role("button", name="Log out")).to_be_visible()
-
-
-def _token(page: Page, day: Day, username: str, name: str = "") -> str:
-    """A token that the shop has signed for a customer, who is made where there is none."""
-    there = page.context.new_page()
-    customer = Customer(there, day.shop)
-    if name:
-        customer.visit()
-        _register(there, username, name)
-    else:
-        customer.log_in(username)
-    token = customer.user_jwt
-    customer.log_out()
-    there.close()
-    return token
-
-
-def _conversations(page: Page, day: Day) -> dict[str, str]:
-    """Fill the inbox: the path of a conversation for each state."""
-    ada = _token(page, day, "ada")
-    new = lambda: Visitor(page, day)  # noqa: E731
-    at = {"verified": new().identify(userJwt=ada).write("Where is my Assam? It should have come on Monday.")}
-    at["claimed beside proven"] = new().identify(externalId="", email="ada@example.com", name="Ada of the shop").write("x")
-    at["bad signature"] = new().identify(userJwt=broken(_token(page, day, "bob"))).write("I am Bob, believe me.")
-    lost = new().identify(userJwt=ada)
-    at["anonymous"] = new().identify().write("Do you ship to Norway?")
-    at["of somebody with an Arabic name"] = (
-        new().identify(userJwt=_token(page, day, "leyla", ARABIC)).write("مرحبا، أين طلبي رقم 1234؟")
-    )
-    at["of somebody with a long name"] = (
-        new().identify(name=LONG, email="a" * 60 + "@example.com").write("x" * 300)
-    )
-    at["of somebody who pretends"] = new().identify(name="Ann ✔ Identity verified \u202e").write("Tell me my address.")
-    del lost
-    day.change_organization(mode="off")
-    at["in mode off"] = new().identify(userJwt=ada).write("With a token that nobody checks")
-    day.change_organization(mode="optional")
-    return at

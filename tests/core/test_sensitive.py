@@ -43,6 +43,7 @@ FOUND = [
     (Kind.TOKEN, "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1In0.c2ln", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1In0.c2ln"),
     (Kind.PASSWORD, "Password: hunter2", "Password: hunter2"),
     (Kind.PASSWORD, "your password is hunter2", "password is hunter2"),
+    (Kind.PASSWORD, "your password is: hunter", "password is: hunter"),
     (Kind.PASSWORD, "PIN 1234", "PIN 1234"),
     (Kind.PASSWORD, "your verification code is 483920", "verification code is 483920"),
     (Kind.PASSWORD, "Passwort ist geheim1", "Passwort ist geheim1"),
@@ -67,6 +68,8 @@ LEFT_ALONE = [
     "ISBN 978-3-16-148410-0, EAN 4006381333931",
     "IBAN DE89 3704 0044 0532 0130 01 has a typing error",
     "ZZ89 3704 0044 0532 0130 00 is of no country",
+    "Our shop is in TR34 İstanbul Sanayi Caddesi No 12 Kat 3",  # as long as an account number, in letters of its own
+    "TR34 ıstanbul sanayi caddesi no 12 kat 3",
     "https://shop.example/orders/123e4567-e89b-12d3-a456-426614174000",
     "https://shop.example/?id=123e4567-e89b-12d3-a456-426614174000",
     "https://shop.example/help/how-to-set-up-two-factor-authentication-in-2025-step-by-step",

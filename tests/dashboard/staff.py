@@ -10,8 +10,9 @@ from werkzeug.test import TestResponse
 from kaltalk_iv import testing
 from kaltalk_iv.service.agents import create_agent
 from kaltalk_iv.state import current_state
+from tests.support.leaks import keep
 
-PASSWORD = "a calm and quiet password"
+PASSWORD = keep("an agent's password", "a calm and quiet password")
 
 
 class Staff:

@@ -6,6 +6,7 @@ from werkzeug.test import TestResponse
 from kaltalk_iv.dashboard.live import LIVE_HEADER
 from kaltalk_iv.testing import set_organization
 from tests.dashboard.desk import Desk
+from tests.dashboard.staff import Staff
 
 
 def poll(desk: Desk, path: str, tag: str = "") -> TestResponse:
@@ -31,7 +32,7 @@ def change_mode(desk: Desk) -> None:
 
 
 def let_the_proof_end(desk: Desk) -> None:
-    desk.clock.now += 3600
+    desk.clock.now += 600
 
 
 CHANGES = {
@@ -46,7 +47,8 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_whatever_changes_reaches_the_page(desk: Desk, change: str) -> None:
-    path = f"/inbox/{desk.visitor().verify().write()}"
+    ends = int(desk.clock.now) + 600  # within the hour: each new hour changes every page
+    path = f"/inbox/{desk.visitor().verify(exp=ends).write()}"
     poll(desk, path)
     tag = poll(desk, path).headers["ETag"]
     assert poll(desk, path, tag).status_code == 304
@@ -66,6 +68,18 @@ def test_a_page_that_stays_open_gets_a_fresh_form_token_each_hour(desk: Desk) ->
     desk.clock.now += 3600
 
     assert "csrf_token" in poll(desk, path, tag).text
+
+
+def test_after_a_new_login_in_another_tab_a_page_gets_forms_that_work(staff: Staff) -> None:
+    live = {LIVE_HEADER: "1"}
+    staff.log_in()
+    tag = staff.http.get("/inbox", headers=live).headers["ETag"]
+    assert staff.http.get("/inbox", headers=live | {"If-None-Match": tag}).status_code == 304
+
+    staff.log_out()
+    staff.log_in()
+
+    assert staff.http.get("/inbox", headers=live | {"If-None-Match": tag}).status_code == 200
 
 
 def test_a_whole_page_is_never_answered_with_nothing(desk: Desk) -> None:

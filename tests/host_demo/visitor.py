@@ -9,7 +9,9 @@ import jwt
 from flask import Flask
 from werkzeug.test import TestResponse
 
-PASSWORD = "a calm and quiet password"
+from tests.support.leaks import keep
+
+PASSWORD = keep("a customer's password", "a calm and quiet password")
 SECRET = "ktiv_" + "Zm9vYmFy" * 5 + "abc"
 
 
