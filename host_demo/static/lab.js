@@ -50,6 +50,8 @@ async function send(path, body, session) {
   const headers = { "Content-Type": "application/json" };
   if (session) headers.Authorization = `Bearer ${session}`;
   const response = await fetch(lab.dataset.kaltalk + path, { method: "POST", headers, body, credentials: "omit" });
+  const isJson = /^application\/(problem\+)?json/.test(response.headers.get("Content-Type"));
+  if (!isJson) throw new Error(`Something that is not KalTalk answered with ${response.status}. Is the demo still running?`);
   return { status: response.status, body: await response.json() };
 }
 
@@ -66,10 +68,12 @@ async function experiment(button) {
     const session = answer.body.session?.token;
     if (session) {
       const text = `From the lab: ${prepared.label}`;
-      await send("/v1/messages", JSON.stringify({ text, clientMessageId: crypto.randomUUID() }), session);
+      const sent = await send("/v1/messages", JSON.stringify({ text, clientMessageId: crypto.randomUUID() }), session);
+      if (sent.status !== 201) throw new Error(`The message was not taken (${sent.status}): ${sent.body.detail}`);
     }
     const seen = await ask(lab.dataset.seen, session ? { experiment: name, session } : { experiment: name });
     if (mine !== run) return;
+    showMode(prepared.mode);
     showToken(prepared);
     put("step-request", code(`POST ${lab.dataset.kaltalk}${path}\nContent-Type: application/json\n\n${prepared.body}`, prepared.token));
     showAnswer(prepared, answer);
@@ -87,7 +91,21 @@ async function experiment(button) {
 function stop(error) {
   Object.assign($("result").dataset, { state: "stopped", shield: "", status: "", reason: "", done: "" });
   $("result-title").textContent = "That did not work";
+  for (const place of document.querySelectorAll("[id^=step-], #outlook")) { // what stands there is of another button
+    place.replaceChildren();
+    place.classList.add("unknown");
+    delete place.dataset.verified;
+  }
   put("verdict", el("p", "", error instanceof TypeError ? "KalTalk did not answer. Is the demo still running?" : error.message));
+}
+
+/** The mode may have been changed elsewhere since this page was loaded. */
+function showMode({ chosen }) {
+  for (const button of document.querySelectorAll("[name=mode]")) {
+    const isChosen = button.value === chosen;
+    button.setAttribute("aria-pressed", isChosen);
+    if (isChosen) $("mode-title").textContent = `KalTalk’s mode is ${button.textContent}`;
+  }
 }
 
 function showToken({ known, token, snippet }) {
@@ -156,7 +174,8 @@ function showInbox(row) {
 function showOutlook({ outlook, mode }) {
   const rows = outlook.map((line) => {
     const name = line.mode[0].toUpperCase() + line.mode.slice(1);
-    const kind = line.mode === "off" || line.state === "anonymous" ? null : line.state;
+    // Below the Pro plan every mode acts as Off, so the reason decides here and not the mode.
+    const kind = line.reason === "verification_off" || line.state === "anonymous" ? null : line.state;
     const made = el("tr", "", el("th", "", name, line.mode === mode.acts ? el("span", "acts", "now") : null), el("td", "", String(line.status)),
       el("td", "", line.status === 401 ? "Refused" : shield(kind, "No shield")), el("td", "", line.reason ? el("code", "", line.reason) : "–"), el("td", "", line.effect));
     made.firstChild.scope = "row";
@@ -173,6 +192,7 @@ function showResult(name, { label, after, mode }, answer, seen) {
   const reason = (isRefused ? answer.body.code : answer.body.identity.reason) ?? "";
   const outcome = isRefused ? "refused" : kind || "none";
   const guessed = document.querySelector("[name=guess]:checked");
+  const difference = mode.chosen === "off" ? "Choose another mode above to see the difference." : "Below the Pro plan no other mode acts.";
   const judged = guessed && (guessed.value === outcome ? "Your guess was right." : `You guessed ${OUTCOMES[guessed.value]}. It is ${OUTCOMES[outcome]}.`);
   if (guessed) guessed.checked = false;
   $("result-title").textContent = label;
@@ -181,7 +201,7 @@ function showResult(name, { label, after, mode }, answer, seen) {
     el("p", "outcome", isRefused ? el("strong", "refused", `Refused with ${answer.status}`) : shield(kind, seen.row?.no_shield ?? "No shield"), reason ? el("code", "", reason) : null),
     judged ? el("p", "judged", judged) : null,
     el("p", "", isRefused ? `The browser reads: “${answer.body.detail}”` : `The agent reads: “${seen.row.why}”`),
-    el("p", "", mode.acts === "off" ? "The mode is Off: no token is verified, whatever it holds. Choose another mode above to see the difference." : after),
+    el("p", "", mode.acts === "off" ? `The mode is Off: no token is verified, whatever it holds. ${difference}` : after),
   );
   const state = isRefused ? "refused" : answer.body.identity.state;
   Object.assign($("result").dataset, { state, reason, shield: kind, status: answer.status, done: name });

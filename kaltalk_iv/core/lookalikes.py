@@ -6,10 +6,9 @@ import unicodedata
 _ALPHABETS = {name.upper(): name for name in ("Latin", "Greek", "Cyrillic", "Armenian", "Cherokee")}
 # Fillers, and the code points that Unicode keeps for characters of this kind (Default_Ignorable_Code_Point).
 _DRAWN_AS_NOTHING = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u2065\u2800\u3164\uffa0\ufff0-\ufff8"
-    "\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
+    "[\u034f\u115f\u1160\u17b4\u17b5\u2065\u2800\u3164\uffa0\ufff0-\ufff8\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
 )
-# Joiners and variation selectors belong to emoji and to Persian, Indic, Mongolian and Han letters. After others they hide.
+# Joiners and variation selectors belong to emoji and to Persian, Indic, Mongolian and Han letters; else they hide.
 _JOINS_LETTERS = re.compile("[\u180b-\u180d\u180f\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _NEVER_JOINED = frozenset({*_ALPHABETS, "COMBINING"})
 

@@ -34,4 +34,5 @@ def answer(name: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
 
 def _tag(values: dict[str, Any]) -> str:
     hour = int(current_state().clock() // _FRESH_FOR)
-    return hashlib.sha256(repr((hour, form_key(), sorted(values.items()))).encode("utf-8", "backslashreplace")).hexdigest()[:32]
+    shown = repr((hour, form_key(), sorted(values.items())))
+    return hashlib.sha256(shown.encode("utf-8", "backslashreplace")).hexdigest()[:32]

@@ -104,7 +104,7 @@ def test_an_empty_list_allows_any_origin_and_a_call_without_one_is_no_pages() ->
         ("HTTP://Shop.Example.com:8080/", "http://shop.example.com:8080"),
         ("*.example.com", "https://example.com"),
         ("https://example.com.", "https://example.com"),
-        ("x.example.com", "https://x.example.com"),
+        ("X.example.com", "https://x.example.com"),
         ("example.com.X", "https://example.com.x"),
         ("", None),
         ("://", None),

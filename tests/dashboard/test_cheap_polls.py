@@ -3,9 +3,11 @@
 import pytest
 from werkzeug.test import TestResponse
 
+from kaltalk_iv import testing
 from kaltalk_iv.dashboard.live import LIVE_HEADER
 from kaltalk_iv.testing import set_organization
 from tests.dashboard.desk import Desk
+from tests.dashboard.page import read_page
 from tests.dashboard.staff import Staff
 
 
@@ -71,15 +73,27 @@ def test_a_page_that_stays_open_gets_a_fresh_form_token_each_hour(desk: Desk) ->
 
 
 def test_after_a_new_login_in_another_tab_a_page_gets_forms_that_work(staff: Staff) -> None:
-    live = {LIVE_HEADER: "1"}
+    visitor = staff.app.test_client()
+    session = testing.identify(visitor, "org_shop").get_json()["session"]["token"]
+    cursor = testing.send_message(visitor, session, "Hello", "m-1").get_json()["cursor"]
+    path = f"/inbox/{cursor.split('.')[0]}"
     staff.log_in()
-    tag = staff.http.get("/inbox", headers=live).headers["ETag"]
-    assert staff.http.get("/inbox", headers=live | {"If-None-Match": tag}).status_code == 304
+    staff.get(path)
+    tag = staff.http.get(path, headers={LIVE_HEADER: "1"}).headers["ETag"]
 
+    def again() -> TestResponse:
+        return staff.http.get(path, headers={LIVE_HEADER: "1", "If-None-Match": tag}, buffered=True)
+
+    assert again().status_code == 304
     staff.log_out()
     staff.log_in()
 
-    assert staff.http.get("/inbox", headers=live | {"If-None-Match": tag}).status_code == 200
+    answer = again()
+    assert answer.status_code == 200
+    tokens = {box["value"] for box in read_page(answer.text).all("input", name="csrf_token")}
+    for token in tokens:
+        assert staff.http.post(f"{path}/status", data={"csrf_token": token, "seen": "1"}).status_code == 303
+    assert tokens
 
 
 def test_a_whole_page_is_never_answered_with_nothing(desk: Desk) -> None:

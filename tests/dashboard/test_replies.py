@@ -133,3 +133,20 @@ def test_opening_a_conversation_marks_it_read(desk: Desk) -> None:
     desk.open(conversation_id)
 
     assert "unread" not in desk.inbox().one(data_conversation=conversation_id).text
+
+
+@pytest.mark.parametrize("form", ["reply", "status"])
+def test_a_page_that_comes_back_from_a_form_leads_without_script_to_its_conversation(desk: Desk, form: str) -> None:
+    visitor = desk.visitor().identify(email="ada@example.com")
+    address = f"/inbox/{visitor.write()}"
+    box = desk.page(f"{address}?status=all").one("form", class_=form)
+    visitor.write("One more")
+    fields = {field["name"]: field["value"] for field in box.all("input", type="hidden")}
+
+    held = {"text": "password: hunter2", "status": "closed"}
+    answer = desk.http.post(box["action"], data=fields | held)
+
+    assert answer.status_code == 409
+    page = read_page(answer.text)
+    assert page.one("noscript").one("a")["href"] == f"{address}?status=all"
+    assert page.one("nav", aria_label="Main").one("a", aria_current="true").text == "Inbox"

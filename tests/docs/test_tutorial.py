@@ -113,7 +113,9 @@ class Reader:
         )
         assert done.returncode == 0, redact(done.stderr[-500:])
         self.printed = done.stdout
-        lines = (self.folder / "environment").read_bytes().decode().split("\0")
+        left = self.folder / "environment"
+        lines = left.read_bytes().decode().split("\0")
+        left.unlink()  # the secret that the reader has exported is in it
         exported = dict(line.split("=", 1) for line in lines if line.startswith("KALTALK_"))
         self.environment |= exported
         os.environ |= exported

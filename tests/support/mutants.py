@@ -50,7 +50,8 @@ def _leave_sentences_alone() -> None:
 def _outcomes() -> dict[str, str]:
     status = import_module("mutmut.stats").status_by_exit_code
     files = [json.loads(path.read_text(encoding="utf-8")) for path in Path("mutants").rglob("*.py.meta")]
-    return {name: status[code] for file in files for name, code in file["exit_code_by_key"].items()}
+    codes = {name: code for file in files for name, code in file["exit_code_by_key"].items()}
+    return {name: status[code] for name, code in codes.items() if code is not None}  # None: not asked for
 
 
 def _changed(name: str) -> str:

@@ -13,12 +13,15 @@ pytestmark = pytest.mark.browser
 IAT = 1_800_000_000
 FIRST = user_token("ada")
 HOUR = 3_600
+# A jump of the clock would break off what is under way: the widget gives a request twenty seconds.
+NO_LIMIT = "AbortController.prototype.abort = () => {};"
 
 
 def visit(shop: Shop, provider: str, user_jwt: str | None = FIRST) -> Shop:
     """Open the page of a host whose getUserJwt has this body; `asked` counts its calls, `errors` what was told."""
     init = f"organizationId: 'org_demo', getUserJwt: async () => {{ window.asked += 1; {provider} }}"
     given = "" if user_jwt is None else f", userJwt: '{user_jwt}'"
+    shop.page.add_init_script(NO_LIMIT)
     watch = "addEventListener('load', () => KalTalk.on('error', (error) => errors.push(error.code)));"
     shop.visit(f"window.asked = 0; window.errors = []; {watch} KalTalk.init({{ {init}{given} }});")
     shop.settle()
