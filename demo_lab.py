@@ -95,6 +95,9 @@ class LabSide:
             customer = visitor.customer_id and customers.get_customer(session, self._id, visitor.customer_id)
             is_verified = visitor.verdict.state is Identity.VERIFIED
             thread = conversations.thread_of(session, visitor, is_verified=is_verified)
+            # A thread follows its speaker: what a claim landed on since is not for an older session of that visit.
+            if thread is not None and thread.customer_id != visitor.customer_id:
+                thread = None
             return {
                 "record": self._record(session, customer) if customer else None,
                 "row": None if thread is None else self._row(session, thread.id, now),

@@ -138,7 +138,7 @@ function showAnswer({ checks, mode }, answer) {
     const word = passed === null ? "Not reached" : passed ? "Passed" : "Failed";
     return el("li", word.toLowerCase().replace(" ", "-"), el("strong", "", el("span", "word", `${word}: `), title), el("span", "hint", detail));
   });
-  const unchecked = mode.acts === "off" ? "The mode is Off, so KalTalk only read the token. Had it looked, this is what it would have found." : null;
+  const unchecked = mode.acts === "off" ? "The mode that acts is Off, so KalTalk only read the token. Had it looked, this is what it would have found." : null;
   put(
     "step-answer",
     checks && unchecked ? el("p", "", unchecked) : null,
@@ -201,7 +201,7 @@ function showResult(name, { label, after, mode }, answer, seen) {
     el("p", "outcome", isRefused ? el("strong", "refused", `Refused with ${answer.status}`) : shield(kind, seen.row?.no_shield ?? "No shield"), reason ? el("code", "", reason) : null),
     judged ? el("p", "judged", judged) : null,
     el("p", "", isRefused ? `The browser reads: “${answer.body.detail}”` : `The agent reads: “${seen.row.why}”`),
-    el("p", "", mode.acts === "off" ? `The mode is Off: no token is verified, whatever it holds. ${difference}` : after),
+    el("p", "", mode.acts === "off" ? `The mode that acts is Off: no token is verified, whatever it holds. ${difference}` : after),
   );
   const state = isRefused ? "refused" : answer.body.identity.state;
   Object.assign($("result").dataset, { state, reason, shield: kind, status: answer.status, done: name });

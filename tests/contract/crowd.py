@@ -88,6 +88,6 @@ def conversations(page: Page, day: Day) -> dict[str, str]:
         "of somebody who pretends": say("Tell me my address.", name="Ann ✔ Identity verified \u202e"),
     }
     day.change_organization(mode=Mode.OFF)
-    at["in mode off"] = say("With a token that nobody checks.", userJwt=ada)
+    at["begun in mode off"] = say("With a token that nobody checks.", userJwt=ada)
     day.change_organization(mode=Mode.OPTIONAL)
     return at

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from playwright.sync_api import Page, expect
 
-from kaltalk_iv.core.policy import Plan
+from kaltalk_iv.core.policy import Mode, Plan
 from tests.contract.all_day import HOUR, Day
 from tests.contract.crowd import ARABIC, LONG, Visitor, broken, conversations, register, token_of
 from tests.contract.people import PASSWORD, Agent, Customer
@@ -102,6 +102,10 @@ def inbox(page: Page, day: Day) -> Iterator[str]:
     page.get_by_role("button", name="Close", exact=True).click()
     expect(page.get_by_role("button", name="Reopen")).to_be_visible()
     yield "conversation closed"
+    day.change_organization(mode=Mode.OFF)
+    page.goto(day.kaltalk + at["verified"])
+    yield "conversation of before in mode off"
+    day.change_organization(mode=Mode.OPTIONAL)
     day.sleep(2 * HOUR)
     page.goto(day.kaltalk + at["verified"])
     yield "conversation with a proof that has run out"

@@ -1,12 +1,16 @@
 """A demo in this process, with Ada and Bob in its lab."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app import Demo, make_demo
+from tests.contract import people
+from tests.lab.browser import ROOT, Lab
 from tests.lab.reader import PASSWORD, Reader, dispose
+from tests.support.servers import Server
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +41,12 @@ def ada(demo: Demo) -> Reader:
 def bob(demo: Demo) -> Reader:
     """Bob in the lab."""
     return Reader(demo, "bob")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A demo that runs in a process of its own."""
+    folder = tmp_path_factory.mktemp("lab")
+    environment = {"KALTALK_DEMO_DIR": str(folder), "KALTALK_DEMO_PASSWORD": people.PASSWORD}
+    with Server([sys.executable, str(ROOT / "app.py")], log=folder / "log", env=environment) as server:
+        yield Lab(server.origin, folder)

@@ -4,26 +4,18 @@ One server and one page; what the page says is compared with what KalTalk has st
 """
 
 import json
-import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from host_demo.lab import EXPERIMENTS
 from tests.conftest import NewContext
-from tests.contract.people import PASSWORD, Agent
+from tests.contract.people import Agent
+from tests.lab.browser import Lab, choose_mode, log_in, outlook, press, sub_of
 from tests.support.axe import violations
 from tests.support.browser import Complaints
-from tests.support.servers import Server, clean_environment
 
 pytestmark = pytest.mark.browser
-ROOT = Path(__file__).parents[2]
 
 # What KalTalk must make of each button: state, reason, and in mode required whether it is let in.
 VERIFIED = ("verified", "")
@@ -52,81 +44,6 @@ def expected(mode: str, name: str) -> dict[str, str]:
     if mode == "required" and state == "unverified":
         return {"state": "refused", "reason": reason, "shield": "", "status": "401"}
     return {"state": state, "reason": reason, "shield": shield, "status": "200"}
-
-
-@dataclass(frozen=True)
-class Lab:
-    """A running demo."""
-
-    origin: str
-    folder: Path
-
-    def stored(self, question: str, *values: str) -> list[tuple[Any, ...]]:
-        """Read KalTalk's database."""
-        database = sqlite3.connect(self.folder / "kaltalk.sqlite3")
-        try:
-            return database.execute(question, values).fetchall()
-        finally:
-            database.close()
-
-    def command(self, *arguments: str) -> Any:
-        """Run KalTalk's command line and return its JSON."""
-        done = subprocess.run(
-            [sys.executable, "-m", "flask", "--app", "app", "kaltalk-iv", *arguments, "--json"],
-            cwd=ROOT,
-            env=clean_environment({"KALTALK_DEMO_DIR": str(self.folder), "KALTALK_DEMO_PASSWORD": PASSWORD}),
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-        )
-        return json.loads(done.stdout)
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A demo that runs in a process of its own."""
-    folder = tmp_path_factory.mktemp("lab")
-    environment = {"KALTALK_DEMO_DIR": str(folder), "KALTALK_DEMO_PASSWORD": PASSWORD}
-    with Server([sys.executable, str(ROOT / "app.py")], log=folder / "log", env=environment) as server:
-        yield Lab(server.origin, folder)
-
-
-def log_in(page: Page, lab: Lab, username: str = "ada") -> Page:
-    """Go to the lab, by way of the login."""
-    page.goto(f"{lab.origin}/lab")
-    page.get_by_label("Username").fill(username)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/lab")
-    return page
-
-
-def press(page: Page, name: str) -> dict[str, str]:
-    """Press a button, wait until all is done, and return what the result says."""
-    page.locator(f"[data-experiment={name}]").click()
-    page.locator(f"#result[data-done={name}]").wait_for()
-    found: dict[str, str] = page.locator("#result").evaluate("element => ({...element.dataset})")
-    del found["done"]
-    return found
-
-
-def choose_mode(page: Page, mode: str) -> None:
-    """Use the lab's own switch."""
-    page.locator(f"button[name=mode][value={mode}]").click()
-    expect(page.get_by_text(f"The mode is {mode.capitalize()} now.")).to_be_visible()
-    expect(page.locator(f"button[name=mode][value={mode}]")).to_have_attribute("aria-pressed", "true")
-
-
-def outlook(page: Page) -> dict[str, dict[str, str]]:
-    """What the table says of each mode."""
-    rows = page.locator("#outlook tbody tr").evaluate_all("rows => rows.map(row => ({...row.dataset}))")
-    return {row.pop("mode"): row for row in rows}
-
-
-def sub_of(page: Page) -> str:
-    """The id of whoever is logged in."""
-    return page.locator("#step-known dd").first.inner_text()
 
 
 def test_the_table_above_names_every_button() -> None:
@@ -285,40 +202,3 @@ def test_logging_out_in_the_lab_ends_the_chat_of_another_tab(lab: Lab, page: Pag
 
     expect(shop.locator("[data-kaltalk=launcher]")).to_have_count(0)
     assert shop.evaluate("Object.keys(sessionStorage)") == []
-
-
-def test_a_mode_that_was_changed_elsewhere_is_shown_and_below_pro_no_row_has_a_shield(lab: Lab, page: Page) -> None:
-    log_in(page, lab)
-    try:
-        lab.command("organization", "set", "org_demo", "--mode", "required", "--plan", "starter")
-        press(page, "good")
-    finally:
-        lab.command("organization", "set", "org_demo", "--mode", "optional", "--plan", "pro")
-
-    expect(page.locator("#mode-title")).to_have_text("KalTalk’s mode is Required")
-    expect(page.locator("[name=mode][aria-pressed=true]")).to_have_text(["Required"])
-    expect(page.locator("#verdict")).to_contain_text("Below the Pro plan no other mode acts.")
-    assert {row["reason"] for row in outlook(page).values()} == {"verification_off"}
-    expect(page.locator("#outlook [data-shield]")).to_have_count(0)
-
-
-@pytest.mark.parametrize(
-    ("address", "answer", "words"),
-    [
-        ("messages", ("application/problem+json", 429, '{"detail": "Wait 9 seconds."}'), "not taken (429): Wait 9 sec"),
-        ("identify", ("text/html", 502, "<h1>Bad gateway</h1>"), "not KalTalk answered with 502"),
-    ],
-)
-def test_what_fails_is_said_and_leaves_nothing_of_another_button(
-    lab: Lab, page: Page, page_complaints: Complaints, address: str, answer: tuple[str, int, str], words: str
-) -> None:
-    page_complaints.expect(f"status of {answer[1]}")
-    log_in(page, lab)
-    press(page, "good")
-    media, status, body = answer
-    page.route(f"**/{address}", lambda route: route.fulfill(status=status, content_type=media, body=body))
-
-    page.locator("[data-experiment=expired]").click()
-
-    expect(page.locator("#result")).to_contain_text(words)
-    expect(page.locator(".step pre, #outlook table")).to_have_count(0)

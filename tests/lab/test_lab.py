@@ -13,7 +13,7 @@ import pytest
 import host_demo
 from app import ORGANIZATION_ID, Demo, make_demo
 from host_demo.lab import EXPERIMENTS, Bench
-from kaltalk_iv.testing import set_organization
+from kaltalk_iv.testing import identify, send_message, set_organization
 from tests.host_demo.conftest import SETTINGS, open_shop
 from tests.host_demo.visitor import Visitor
 from tests.lab.reader import PASSWORD, Reader, current_secret, dispose, everything_stored, look, press, send
@@ -172,6 +172,21 @@ def test_the_record_of_somebody_else_stays_hidden(demo: Demo, ada: Reader, bob: 
         assert answer["record"][field] == {"value": None, "proven": True, "hidden": True}
     assert "Bob" not in json.dumps(answer)
     assert "bob@example.com" not in json.dumps(answer)
+
+
+def test_a_session_from_before_a_claim_does_not_show_whom_the_claim_landed_on(
+    demo: Demo, ada: Reader, bob: Reader
+) -> None:
+    send(demo, press(bob, "good").get_json())
+    widget = demo.kaltalk.test_client()
+    before = identify(widget, ORGANIZATION_ID).get_json()["session"]["token"]
+    send_message(widget, before, "hello", secrets.token_hex(8))
+    assert look(ada, "no_token", before)["row"]["title"] == "Anonymous visitor"
+    identify(widget, ORGANIZATION_ID, email="bob@example.com", session=before)
+
+    answer = look(ada, "no_token", before)
+
+    assert answer == {"record": None, "row": None}
 
 
 def test_a_session_that_is_none_is_a_sentence(ada: Reader) -> None:

@@ -50,8 +50,9 @@ def test_two_tabs_renew_once(shop: Shop, kaltalk: StandIn, another_tab: AnotherT
     for tab in (shop, other):
         tab.visit(init)
         tab.settle()
-    shop.page.clock.fast_forward(57 * 60_000)  # in both: a browser has one clock
-    for _ in range(25):
+        shop.page.clock.fast_forward(60_000)  # in both: a browser has one clock
+    shop.page.clock.fast_forward(55 * 60_000)
+    for _ in range(36):
         shop.page.clock.fast_forward(5_000)
         shop.rest()
         other.rest()
