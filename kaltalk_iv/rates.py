@@ -23,6 +23,7 @@ class Limit(StrEnum):
     IDENTIFY_ADDRESS = "KALTALK_IV_LIMIT_IDENTIFY_ADDRESS"
     IDENTIFY_ORGANIZATION = "KALTALK_IV_LIMIT_IDENTIFY_ORGANIZATION"
     MESSAGES_ADDRESS = "KALTALK_IV_LIMIT_MESSAGES_ADDRESS"
+    SEND_ADDRESS = "KALTALK_IV_LIMIT_SEND_ADDRESS"
     SEND_SESSION = "KALTALK_IV_LIMIT_SEND_SESSION"
     SEND_ORGANIZATION = "KALTALK_IV_LIMIT_SEND_ORGANIZATION"
     LOGIN_ADDRESS = "KALTALK_IV_LIMIT_LOGIN_ADDRESS"
@@ -34,11 +35,13 @@ class Limit(StrEnum):
     DENIED = "KALTALK_IV_LIMIT_DENIED"
 
 
-# Short windows: whoever is refused by mistake may go on soon. An office with a thousand visitors is one address.
+# Short windows: whoever is refused by mistake may go on soon. An office with a thousand visitors is one address; still
+# no address has more than a small part of what its organization has, or one machine could silence a shop.
 DEFAULT_RATES: Mapping[Limit, str] = {
     Limit.IDENTIFY_ADDRESS: "300 per 10 seconds",
     Limit.IDENTIFY_ORGANIZATION: "5000 per 10 seconds",
     Limit.MESSAGES_ADDRESS: "3000 per 10 seconds",
+    Limit.SEND_ADDRESS: "300 per 10 seconds",
     Limit.SEND_SESSION: "20 per 10 seconds",
     Limit.SEND_ORGANIZATION: "2000 per 10 seconds",
     Limit.LOGIN_ADDRESS: "30 per minute",

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request, send_from_directory, url_for
+from flask import Blueprint, Response, jsonify, request, url_for
 from werkzeug.exceptions import MethodNotAllowed
 
 from ..core.coverage import sighting_of
@@ -23,7 +23,7 @@ from ..service.events import IdentityFailed
 from ..service.identify import Identified, identify, read_request
 from ..state import current_state
 from ..store.messages import MessageRecord
-from . import cors
+from . import cors, widget_file
 from .bodies import drain, read_bearer, read_json_object
 from .problems import add_error_handlers
 
@@ -39,7 +39,6 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_STATIC = Path(__file__).parent.parent / "static"
 # Every method is routed, so that a wrong one gets a problem of ours and not the application's page.
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -86,7 +85,10 @@ def messages() -> Response:
     """POST: store a message, once. GET: what the visitor may read after a cursor."""
     if request.method == "OPTIONS":
         return cors.preflight()
-    current_state().limiter.hit(Limit.MESSAGES_ADDRESS, network_of(request.remote_addr))
+    limiter, network = current_state().limiter, network_of(request.remote_addr)
+    limiter.hit(Limit.MESSAGES_ADDRESS, network)
+    if request.method == "POST":
+        limiter.hit(Limit.SEND_ADDRESS, network)
     with cors.errors_for_its_own_pages(cors.organization_in_session):
         _accept("GET", "POST")
         return _send_message() if request.method == "POST" else _read_messages()
@@ -107,7 +109,7 @@ def session() -> Response:
 
 def widget() -> Response:
     """GET: the widget's script, revalidated each time, so that a mend reaches every page at its next load."""
-    return send_from_directory(_STATIC, "kaltalk.js", mimetype="text/javascript", max_age=0, conditional=True)
+    return widget_file.answer()
 
 
 def description() -> Response:

@@ -63,7 +63,11 @@ def lab(page: Page, day: Day) -> Iterator[str]:
     ada.log_in("ada")
     ada.visit("/lab")
     yield "lab untouched"
-    for mode, names in (("optional", ("good", "tampered", "no_token")), ("required", ("tampered",)), ("off", ("good",))):
+    for mode, names in (
+        ("optional", ("good", "tampered", "no_token")),
+        ("required", ("tampered",)),
+        ("off", ("good",)),
+    ):
         page.locator(f"button[value={mode}]").click()
         expect(page.locator(f"button[value={mode}]")).to_have_attribute("aria-pressed", "true")
         for name in names:
@@ -125,8 +129,7 @@ def settings(page: Page, day: Day) -> Iterator[str]:
     page.goto(at)
     yield "settings unused"
     token = token_of(page, day, "ada")
-    path = Visitor(page, day).identify(userJwt=token).write("Hello")
-    for body in ({"userJwt": broken(token)}, {"email": "bob@example.com"}, {}):
+    for body in ({"userJwt": token}, {"userJwt": broken(token)}, {"email": "bob@example.com"}, {}):
         Visitor(page, day).identify(**body)
     page.goto(at)
     page.locator("details").evaluate_all("all => all.forEach((details) => { details.open = true })")
@@ -144,6 +147,13 @@ def settings(page: Page, day: Day) -> Iterator[str]:
     page.get_by_label("Required").check()
     page.get_by_role("button", name="Save the mode").click()
     yield "settings choose required"
+
+
+def secrets(page: Page, day: Day) -> Iterator[str]:
+    """What becomes of the signing secrets: revealed, rotated, replaced; and what a plan below Pro leaves."""
+    Agent(page, day.kaltalk).log_in()
+    at = f"{day.kaltalk}{SETTINGS}"
+    path = Visitor(page, day).identify(userJwt=token_of(page, day, "ada")).write("Hello")
     page.goto(f"{at}/reveal")
     yield "settings reveal"
     page.get_by_label("Your password").fill(PASSWORD)
@@ -172,4 +182,4 @@ def settings(page: Page, day: Day) -> Iterator[str]:
     yield "settings below Pro"
 
 
-WALKS: dict[str, Walk] = {"shop": shop, "lab": lab, "inbox": inbox, "settings": settings}
+WALKS: dict[str, Walk] = {"shop": shop, "lab": lab, "inbox": inbox, "settings": settings, "secrets": secrets}

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Keyboard, Locator, Page, expect
 
+from tests.conftest import NewContext
 from tests.contract.all_day import Day
 from tests.contract.every_page import WALKS
-from tests.conftest import NewContext
+from tests.contract.people import PASSWORD
 from tests.support.axe import violations
 from tests.support.browser import Complaints
 from tests.support.node import NodeSigner
@@ -20,6 +21,32 @@ DESK = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 ZOOMED = {"width": 640, "height": 400}  # the desk at 200 %
 NARROWEST = {"width": 320, "height": 256}  # the desk at 400 %: WCAG 2.2, 1.4.10
+BY_KEYBOARD = (
+    *("shop / logged out", "shop /login logged out", "shop /profile", "chat with lines"),
+    *("inbox full", "conversation claimed beside proven", "conversation held reply"),
+    *("settings", "settings with a token that fails", "settings revealed", "settings replace"),
+)
+
+# Which controls there are, in shadow roots too; of a group of radio buttons Tab goes to one. Each focus is noted.
+_LISTEN = """() => {
+  const all = (root) => [...root.querySelectorAll("*")].flatMap((e) => [e, ...(e.shadowRoot ? all(e.shadowRoot) : [])]);
+  const isControl = (e) => e.matches("a[href], button, input, textarea, summary, [tabindex='0']") && !e.disabled;
+  const isHere = (e) => e.checkVisibility({ visibilityProperty: true }) && (e.type !== "radio" || e.checked);
+  const controls = all(document).filter((e) => isControl(e) && isHere(e));
+  const shown = new Set();
+  const note = ({ target }) => {
+    const { outlineStyle, outlineWidth } = getComputedStyle(target);
+    if (outlineStyle === "solid" && parseFloat(outlineWidth) >= 2) shown.add(target);
+  };
+  const roots = [document, ...all(document).map((e) => e.shadowRoot)];
+  for (const root of roots) root?.addEventListener("focusin", note);
+  document.activeElement.blur();
+  window.kaltalkMissed = () => controls.filter((e) => !shown.has(e)).map((e) => e.outerHTML.slice(0, 120));
+  return controls.length;
+}"""
+
+_IS_TOO_LONG = """document.querySelector('body.inbox') !== null
+  && document.documentElement.scrollHeight > document.documentElement.clientHeight"""  # its columns scroll alone
 
 
 @pytest.fixture
@@ -33,20 +60,83 @@ def day(tmp_path: Path) -> Iterator[Day]:
 
 
 @pytest.mark.parametrize("name", WALKS)
-def test_axe_finds_nothing_on_any_page_and_nothing_runs_out_of_the_screen(
+def test_axe_finds_nothing_nothing_runs_out_of_the_screen_and_tab_goes_everywhere(
     day: Day, new_context: NewContext, page_complaints: Complaints, node_sign: NodeSigner, name: str
 ) -> None:
     page_complaints.expect("responded with a status of 4")
     page = new_context(bypass_csp=True, viewport=DESK).new_page()
-    found = {state: problems(page) for state in WALKS[name](page, day)}
+    found = {
+        state: problems(page) + (unreached(page) if state in BY_KEYBOARD else []) for state in WALKS[name](page, day)
+    }
     assert {state: broken for state, broken in found.items() if broken} == {}
     assert len(found) > 5, "the walk was cut short"
+
+
+def test_the_round_trip_needs_no_mouse(day: Day, new_context: NewContext) -> None:
+    shop, inbox = new_context().new_page(), new_context().new_page()
+    shop.goto(f"{day.shop}/login")
+    tab_to(shop.get_by_label("Username")).type("ada")
+    tab_to(shop.get_by_label("Password")).type(PASSWORD)
+    press(shop.get_by_role("main").get_by_role("button", name="Log in"))
+    press(shop.locator("[data-kaltalk=launcher]"))
+    expect(shop.locator("[data-kaltalk=input]")).to_be_focused()
+    shop.keyboard.type("Where is my Assam?")
+    shop.keyboard.press("Enter")
+    expect(shop.locator("[data-author=visitor]")).to_have_attribute("data-status", "sent")
+    shop.keyboard.press("Escape")
+    expect(shop.locator("[data-kaltalk=panel]")).to_be_hidden()
+    expect(shop.locator("[data-kaltalk=launcher]")).to_be_focused()
+
+    inbox.goto(f"{day.kaltalk}/inbox")
+    expect(inbox.get_by_label("Login")).to_be_focused()
+    inbox.keyboard.type("grace")
+    tab_to(inbox.get_by_label("Password")).type(PASSWORD)
+    inbox.keyboard.press("Enter")
+    press(inbox.get_by_role("link", name="Where is my Assam?"))
+    tab_to(inbox.get_by_label("Reply", exact=True)).type("On its way.")
+    press(inbox.get_by_role("button", name="Send", exact=True))
+    expect(inbox.get_by_role("log").get_by_text("On its way.")).to_be_visible()
+    press(inbox.get_by_role("button", name="Close", exact=True))
+    expect(inbox.get_by_role("button", name="Reopen")).to_be_focused()
+    press(inbox.get_by_role("link", name="Settings"))
+    tab_to(inbox.get_by_label("Optional")).press("ArrowUp")
+    press(inbox.get_by_role("button", name="Save the mode"))
+    expect(inbox.get_by_label("Off")).to_be_checked()
+
+    press(shop.get_by_role("link", name="Lab"))
+    press(shop.get_by_role("button", name="A tampered token"))
+    expect(shop.locator("#result")).to_have_attribute("data-reason", "verification_off")
+
+
+def tab_to(control: Locator) -> Keyboard:
+    """Press Tab until the control has the focus, from wherever the page is."""
+    control.wait_for()
+    keyboard = control.page.keyboard
+    for _ in range(80):
+        if control.evaluate("element => element.getRootNode().activeElement === element"):
+            return keyboard
+        keyboard.press("Tab")
+    raise AssertionError(f"Tab does not reach {control}")
+
+
+def press(control: Locator) -> None:
+    """Go to the control with Tab and press Enter."""
+    tab_to(control).press("Enter")
+
+
+def unreached(page: Page) -> list[str]:
+    """The controls that Tab does not reach, or that do not show when it does."""
+    count = page.evaluate(_LISTEN)
+    for _ in range(count + 3):
+        page.keyboard.press("Tab")
+    return [f"no focus to be seen on {control}" for control in page.evaluate("kaltalkMissed()")]
 
 
 def problems(page: Page) -> list[str]:
     """What is wrong with the page as it stands: on a desk in daylight, on a phone in the dark, and zoomed."""
     page.wait_for_load_state()
-    found = [f"on a desk, light: {line}" for line in violations(page)]
+    found = ["an inbox longer than the screen"] if page.evaluate(_IS_TOO_LONG) else []
+    found += [f"on a desk, light: {line}" for line in violations(page)]
     page.emulate_media(color_scheme="dark")
     for size in (ZOOMED, NARROWEST, PHONE):
         page.set_viewport_size(size)  # type: ignore[arg-type]

@@ -17,6 +17,8 @@ from typing import Any
 from flask import Flask, Response, jsonify, request
 from werkzeug.serving import make_server
 
+from kaltalk_iv.api import widget_file
+
 WIDGET = Path(__file__).parents[2] / "kaltalk_iv" / "static" / "kaltalk.js"
 ORGANIZATION = "org_demo"
 
@@ -164,7 +166,7 @@ END = "DELETE /v1/session"
 
 def _kaltalk(stand_in: StandIn) -> Flask:
     app = Flask("kaltalk")
-    app.add_url_rule("/widget/kaltalk.js", "widget", lambda: Response(WIDGET.read_bytes(), mimetype="text/javascript"))
+    app.add_url_rule("/widget/kaltalk.js", "widget", widget_file.answer)
     methods = ["GET", "POST", "DELETE", "OPTIONS"]
     app.add_url_rule("/v1/<path:_rest>", "api", lambda _rest: stand_in.answer(), methods=methods)
 
