@@ -9,9 +9,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 SIGN_IN_LIFETIME = 12 * 3600  # seconds, however busy the visitor is
-MINIMUM_SECRET_KEY = 32  # characters; also catches "dev" and "change-me"
+MINIMUM_SECRET_KEY = 32  # characters
+FEWEST_CHARACTERS = 6  # different ones
+PLACEHOLDER = re.compile(r"(?i)change.?(me|this)|replace.?(me|this)|your.?(own.?)?(secret|key)|insecure|example")
 
 ENVIRONMENT = (
     "KALTALK_IV_SECRET",
@@ -61,7 +65,8 @@ def load(app: Flask, settings: Mapping[str, Any]) -> None:
 
 
 def _secret_key(value: str | None) -> str:
-    if value is None or len(value) < MINIMUM_SECRET_KEY:
+    is_long = value is not None and len(value) >= MINIMUM_SECRET_KEY
+    if value is None or not is_long or len(set(value)) < FEWEST_CHARACTERS or PLACEHOLDER.search(value):
         raise ConfigurationError(
             f"HOST_SECRET_KEY must be set to a random text of at least {MINIMUM_SECRET_KEY} characters; make one"
             " with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
@@ -87,7 +92,15 @@ def _database_url(value: str | None) -> str:
     """The database address for SQLAlchemy; a relative SQLite path lies in Flask's instance folder."""
     if value is None:
         return "sqlite:///host.sqlite3"
-    return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", value)
+    url = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", value)
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):  # their message quotes from the middle: of an unquoted password, a part
+        raise ConfigurationError(
+            "HOST_DATABASE_URL is no address of a database, such as postgresql://user:password@host/name, with what is"
+            " neither letter nor digit in the password percent-encoded: %40 for @"
+        ) from None
+    return url
 
 
 def _kaltalk_origin(value: str | None) -> str | None:

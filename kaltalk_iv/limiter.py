@@ -8,6 +8,7 @@ where what an identify asks here costs 0.02 ms.
 import hashlib
 import logging
 import math
+import re
 import time
 from collections.abc import Callable
 from ipaddress import AddressValueError, IPv6Address
@@ -25,6 +26,10 @@ from .windows import Windows
 _STORE_REST_SECONDS = 10.0
 _ALARM_SECONDS = 60.0
 
+# Some proxies write the visitor's port behind the address. Nobody may be somebody new with each connection, and all
+# visitors of such a proxy may not be one.
+_WITH_PORT = re.compile(r"\[(?P<ipv6>[^\]]+)\](?::[0-9]+)?|(?P<ipv4>[0-9.]+):[0-9]+")
+
 _log = logging.getLogger("kaltalk_iv")
 
 T = TypeVar("T")
@@ -35,6 +40,9 @@ def network_of(address: str | None) -> str:
 
     Whoever has one IPv6 address has the other 2**64 of its network, and would be somebody new with each of them.
     """
+    with_port = _WITH_PORT.fullmatch(address or "")
+    if with_port is not None:
+        address = with_port["ipv6"] or with_port["ipv4"]
     if address is None or ":" not in address:
         return address or "unknown"
     try:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.exc import ArgumentError
 
 from .dashboard.login import create_login, session_confirm, session_guard
 from .extension import KalTalkIV
@@ -54,7 +55,7 @@ def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], f
     refuse_debug(app)
     if not app.config.get("SQLALCHEMY_DATABASE_URI"):
         raise RuntimeError("KALTALK_DATABASE_URL is not set. Try sqlite:///kaltalk.sqlite3 or a postgresql:// address.")
-    url = app.config["SQLALCHEMY_DATABASE_URI"] = normalise_url(app.config["SQLALCHEMY_DATABASE_URI"])
+    url = app.config["SQLALCHEMY_DATABASE_URI"] = _database_url(app.config["SQLALCHEMY_DATABASE_URI"])
     timeout = _whole_number(app.config, "KALTALK_DATABASE_TIMEOUT", TIMEOUT_SECONDS, (1, 60))
     connections = _whole_number(app.config, "KALTALK_DATABASE_CONNECTIONS", CONNECTIONS, (1, 1000))
     app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(url, timeout, connections))
@@ -77,6 +78,21 @@ def _log_as_json() -> None:
         if level not in logging.getLevelNamesMapping():
             raise RuntimeError("KALTALK_LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL.")
         configure_logs(None, level=level)
+
+
+def _database_url(given: str) -> str:
+    """Return the address for SQLAlchemy. Raises RuntimeError with the mend.
+
+    What SQLAlchemy says of one that it cannot read quotes from its middle: of an unquoted password, a part.
+    """
+    try:
+        return normalise_url(given)
+    except (ArgumentError, ValueError):
+        raise RuntimeError(
+            "KALTALK_DATABASE_URL is no address of a database. Write sqlite:///kaltalk.sqlite3 or "
+            "postgresql://user:password@host:5432/name, with what is neither letter nor digit in the password "
+            "percent-encoded: %40 for @."
+        ) from None
 
 
 def _whole_number(config: Mapping[str, Any], name: str, default: int, bounds: tuple[int, int]) -> int:

@@ -16,8 +16,10 @@ from .problems import add_error_pages
 from .protection import protect
 
 _COOKIE_KEY = "kaltalk_iv_login"
-# Letters, digits, hyphens, underscores and single slashes, then a plain query. No dots: "/kaltalk/../x" is the host's.
-_LOCAL = re.compile(r"(?:/[A-Za-z0-9_-]+)+/?(?:\?[A-Za-z0-9_=&-]*)?")
+# Letters, digits, hyphens, underscores and single slashes, then a query as browsers write it: a search is kept. No dots
+# before it: "/kaltalk/../x" is the host's.
+_LOCAL = re.compile(r"(?:/[A-Za-z0-9_-]+)+/?(?:\?[A-Za-z0-9_=&%+.*~-]*)?")
+_LONGEST_TARGET = 1024  # characters; encoded once more it still fits into a request line
 
 
 def create_login() -> Blueprint:
@@ -40,7 +42,7 @@ def session_guard() -> Viewer | AnyResponse | None:
     if request.method != "GET":
         return redirect(url_for("kaltalk_iv_login.show"), HTTPStatus.SEE_OTHER)
     wanted = request.script_root + request.full_path.rstrip("?")
-    return redirect(url_for("kaltalk_iv_login.show", next=wanted))
+    return redirect(url_for("kaltalk_iv_login.show", next=wanted if _is_ours(wanted) else None))
 
 
 def session_confirm(password: str) -> bool:
@@ -90,5 +92,9 @@ def _target() -> str:
     """Return the page asked for by ``next`` when it is one of ours, else the inbox."""
     home = url_for("kaltalk_iv_dashboard.inbox")
     wanted = request.values.get("next", "")
-    is_ours = _LOCAL.fullmatch(wanted) is not None and wanted.startswith(request.script_root + "/")
-    return wanted if is_ours else home
+    return wanted if _is_ours(wanted) else home
+
+
+def _is_ours(target: str) -> bool:
+    is_plain = len(target) <= _LONGEST_TARGET and _LOCAL.fullmatch(target) is not None
+    return is_plain and target.startswith(request.script_root + "/")

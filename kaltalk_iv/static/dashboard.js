@@ -76,7 +76,10 @@
     }
     announce(before, shieldOf(regions.get("head")));
     announceUnread(answer.dataset.unread);
-    Object.entries(seen ?? {}).forEach(([name, value]) => (form.elements[name].value = value));
+    if (seen !== null) {
+      Object.entries(seen).forEach(([name, value]) => (form.elements[name].value = value));
+      shown.delete("tokens"); // they say something else now than what was drawn, so the next answer draws them
+    }
     if (isReply) form.elements.client_message_id.value = answer.querySelector("[data-fresh-id]").value;
     return true;
   }

@@ -27,6 +27,10 @@ def check_unavailable(answer: TestResponse, code: str) -> None:
     assert "kaltalk_iv_" not in answer.text
 
 
+# Long enough to be a key, and not of a secret's shape: the whole run is searched for those.
+PLAIN_TEXT = "somebody's own text in the place of a sealed secret"
+
+
 def seal_differently(app: Flask, organization_id: str, sealed: str) -> None:
     """Put another text where the organization's sealed secret stands."""
     changed = sa.update(Secret).where(Secret.organization_id == organization_id).values(sealed=sealed)
@@ -52,15 +56,15 @@ def test_a_secret_that_does_not_open_is_a_503_and_never_a_key(
         "copied": spare,
         "cut": sealed[:-8],
         "cut short": sealed[:7],
-        "plain text": org.secret,
+        "plain text": PLAIN_TEXT,
         "empty": "",
         "flipped": sealed[:20] + ("A" if sealed[20] != "A" else "B") + sealed[21:],
         "version": "v2." + sealed[3:],
     }
     seal_differently(app, org.id, broken[how])
     before = everything_stored(app)
-    for secret in (org, other):
-        token = OrganizationForTests(org.id, secret.secret).sign("u_1", now=clock.now)
+    for secret in (org.secret, other.secret, PLAIN_TEXT):
+        token = OrganizationForTests(org.id, secret).sign("u_1", now=clock.now)
         check_unavailable(identify(client, org.id, userJwt=token), "secret_unavailable")
     check_unavailable(identify(client, org.id, userJwt="rubbish"), "secret_unavailable")
     assert everything_stored(app) == before

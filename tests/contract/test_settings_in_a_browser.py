@@ -1,4 +1,4 @@
-"""The settings in a real browser: from nothing to Required, a secret that hides itself, a countdown, no script, axe."""
+"""The settings in a real browser: from nothing to Required, a secret that hides itself, a countdown, no script."""
 
 import re
 import sys
@@ -12,9 +12,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Error, Page, expect
 
 from tests.contract.people import PASSWORD, Agent
-from tests.support.axe import violations
 from tests.support.browser import Complaints
-from tests.support.node import NodeSigner
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.browser
@@ -171,57 +169,3 @@ def test_an_agent_reads_who_can(log_in: LogIn, page_complaints: Complaints) -> N
     page_complaints.expect("403")
 
     expect(log_in("alan").get_by_text("Ask an admin of your organization")).to_be_visible()
-
-
-@pytest.mark.node
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_any_page_and_nothing_runs_out_of_the_screen(
-    demo: str, log_in: LogIn, page_complaints: Complaints, node_sign: NodeSigner, width: int, scheme: str
-) -> None:
-    page_complaints.expect("40[0149]")
-    page = log_in(bypass_csp=True, color_scheme=scheme, viewport={"width": width, "height": 800})
-    secret = reveal(page)
-    found = {"revealed": problems(page)}
-    for body in ({"userJwt": sign(secret)}, {"userJwt": sign(secret, -300)}, {"email": "bob@example.com"}):
-        assert identify(page, demo, **body) == 200
-
-    def look(name: str, path: str) -> None:
-        page.goto(demo + path)
-        found[name] = problems(page)
-
-    look("settings", SETTINGS)
-    page.get_by_label("Required").check()
-    page.get_by_role("button", name="Save the mode").click()
-    found["choose Required"] = problems(page)
-    for name, text in (("token that fails", f"Bearer {sign(secret, -300)}"), ("token that verifies", sign(secret))):
-        page.goto(demo + SETTINGS)
-        page.get_by_label("User token").fill(text)
-        page.get_by_role("button", name="Test the token").click()
-        found[name] = problems(page)
-    page.get_by_role("textbox", name="Origins").fill("shop.example.com")
-    page.get_by_role("button", name="Save the list").click()
-    found["refused origin"] = problems(page)
-    page.goto(demo + SETTINGS)
-    page.get_by_role("button", name="Rotate").click()
-    found["grace window"] = problems(page)
-    for name in ("end-window", "reveal", "replace", "audit"):
-        look(name, f"{SETTINGS}/{name}")
-    page.goto(f"{demo}{SETTINGS}/replace")
-    page.get_by_label("Type org_demo to confirm").fill("org_demo")
-    page.get_by_role("button", name="Replace every secret").click()
-    found["revoked"] = problems(page)
-    look("conflict", f"{SETTINGS}/end-window")
-    for name in ("inbox", "login", "inbox/nothing-here"):
-        look(name, f"/kaltalk/{name}")
-    for name in ("", "login", "register"):
-        look(f"host {name}", f"/{name}")
-
-    assert {name: broken for name, broken in found.items() if broken} == {}
-
-
-def problems(page: Page) -> list[str]:
-    """Return what axe objects to, and whether the page is wider than the screen."""
-    page.wait_for_load_state()
-    too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return violations(page) + ([f"{too_wide} pixels too wide"] if too_wide > 0 else [])

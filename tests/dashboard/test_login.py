@@ -14,6 +14,7 @@ from kaltalk_iv.models import Agent, AgentSession
 from kaltalk_iv.service import agents, passwords
 from kaltalk_iv.state import current_state
 from tests.dashboard.desk import Clock
+from tests.dashboard.page import read_page
 from tests.dashboard.staff import PASSWORD, Staff
 from tests.dashboard.test_access import shape
 
@@ -34,6 +35,18 @@ def test_whoever_is_not_logged_in_is_led_to_the_login_and_back(staff: Staff) -> 
     assert answer.status_code == 302
     assert answer.headers["Location"] == "/login?next=/inbox/con_x1"
     assert staff.log_in(next="/inbox/con_x1").headers["Location"] == "/inbox/con_x1"
+
+
+def test_a_bookmarked_search_is_found_again_after_the_login(staff: Staff) -> None:
+    search = "/inbox?identity=verified&q=ada%40example.com+%D0%96"
+    to_login = staff.get(search).headers["Location"]
+    form = read_page(staff.get(to_login).text)
+
+    assert staff.log_in(next=form.one("input", name="next")["value"]).headers["Location"] == search
+
+
+def test_an_address_too_long_to_be_carried_on_leads_to_the_plain_login(staff: Staff) -> None:
+    assert staff.get(f"/inbox?q={'%F0%9F%98%80' * 255}").headers["Location"] == "/login"
 
 
 def test_an_unknown_login_and_a_wrong_password_answer_alike(staff: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,6 +171,9 @@ ELSEWHERE = [
     "/%2fevil.example",
     "/inbox//evil",
     "/inbox\x00",
+    "/inbox?q=\r\nSet-Cookie: x=1",
+    "/inbox?q=//evil.example",
+    "/inbox?" + "q" * 1024,
     "inbox",
     " /inbox",
     "/",

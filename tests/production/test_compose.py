@@ -100,6 +100,9 @@ def test_only_the_proxy_of_this_machine_reaches_anything() -> None:
 
 def test_nothing_starts_before_what_it_needs_is_well() -> None:
     assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == {"migrate"}
+    # On its first start the image has a server on the socket, before the one that others reach: `migrate` would fail.
+    assert "--host=127.0.0.1" in SERVICES["database"]["healthcheck"]["test"]
+    assert SERVICES["migrate"]["depends_on"] == {"database": {"condition": "service_healthy"}}
     assert SERVICES["kaltalk"]["depends_on"] == {
         "database": {"condition": "service_healthy"},
         "redis": {"condition": "service_healthy"},

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -52,6 +53,8 @@ def test_a_start_with_all_that_it_needs_starts(environment: dict[str, str]) -> N
         ({"KALTALK_IV_ENCRYPTION_KEYS": GOOD_KEY}, "generate_encryption_key"),
         ({"KALTALK_IV_ENCRYPTION_KEYS": "ktek_" + "A" * 43}, "generate_encryption_key"),
         ({"KALTALK_DATABASE_URL": ""}, "postgresql://"),
+        ({"KALTALK_DATABASE_URL": "of-the-shop.sqlite3"}, "sqlite:///"),
+        ({"KALTALK_DATABASE_URL": "postgresql://kaltalk@database:port/kaltalk"}, "percent-encoded"),
         ({"FLASK_DEBUG": "1"}, "Unset FLASK_DEBUG"),
         ({"FLASK_DEBUG": "true"}, "Unset FLASK_DEBUG"),
         ({"KALTALK_PROXY_HOPS": "all"}, "KALTALK_PROXY_HOPS must be"),
@@ -72,6 +75,17 @@ def test_what_is_not_safe_is_refused_with_the_mend_and_without_the_value(
     assert mend in str(refusal.value)
     for value in (*environment.values(), *change.values()):
         assert len(value) < 10 or value not in str(refusal.value)
+
+
+def test_no_part_of_an_unquoted_password_is_shown(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql://kaltalk:first@half:secondhalf/rest@database/kaltalk"
+    monkeypatch.setenv("KALTALK_DATABASE_URL", url)
+    host = {"HOST_SECRET_KEY": GOOD_KEY, "HOST_DATABASE_URL": url}
+    starts: tuple[Callable[[], object], ...] = (create_app, lambda: host_demo.create_app(host))
+    for start in starts:
+        with pytest.raises(RuntimeError, match=r"_DATABASE_URL .* percent-encoded") as refusal:
+            start()
+        assert "secondhalf" not in "".join(traceback.format_exception(refusal.value))
 
 
 def test_one_key_for_two_purposes_is_refused(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
