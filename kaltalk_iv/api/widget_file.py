@@ -42,4 +42,5 @@ def answer() -> Response:
     response.headers["Cache-Control"] = "no-cache"
     response.vary.add("Accept-Encoding")
     response.set_etag(f"{_tag()}-gzip" if takes_gzip else _tag())  # two bodies, two tags (RFC 9110, section 8.8.3)
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
