@@ -140,6 +140,8 @@ def empty(listing: Listing) -> str:
         return "Identity verification is off: nobody is checked."
     if listing.has_newer:
         return "No older conversations."
+    if listing.is_cut:
+        return cut_notice()  # there may well be some among those that were not looked through
     words = ["No", asked.status and asked.status.value, asked.state and asked.state.value, "conversations"]
     sentence = " ".join(word for word in words if word)
     return f"{sentence} found." if asked.search else f"{sentence}."

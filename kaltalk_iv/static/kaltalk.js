@@ -688,7 +688,7 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
     ui.badge.textContent = me.unread > 9 ? "9+" : me.unread;
     ui.badge.hidden = !me.unread || me.open;
     if (!ui.panel) return;
-    ui.empty.hidden = me.thread.length > 0;
+    ui.empty.hidden = me.thread.length > 0 || me.phase === "refused"; // "Write to us", and nobody there
     const line = statusLine(me);
     if (ui.status.textContent === line) return; // the same text again would be read out again
     keepEnd(() => (ui.status.textContent = line));

@@ -8,6 +8,7 @@ import pytest
 from kaltalk_iv import testing
 from kaltalk_iv.service import inbox
 from kaltalk_iv.state import Viewer
+from kaltalk_iv.store import listing as store
 from tests.dashboard.desk import Desk
 from tests.dashboard.page import Element, read_page
 
@@ -147,6 +148,20 @@ def test_where_nothing_is_a_sentence_says_what(desk: Desk, query: str, sentence:
     shown = page(desk, query)
     assert shown.one("div", class_="empty").one("strong").text == sentence
     assert "appears here at once" not in shown.text
+
+
+def test_a_search_that_looked_through_only_some_does_not_say_that_there_is_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "SEARCH_WIDTH", 2)
+    for number in range(4):
+        desk.visitor().verify(f"u_{number}", name=f"Maria {number}")
+    last = desk.visitor().identify(externalId="u_3").write()
+
+    sentence = page(desk, "?q=maria").one("div", class_="empty").one("strong").text
+
+    assert sentence == "Many match. Only some were looked through: type more."
+    assert rows(page(desk, "?q=maria+3")) == {last: "unverified"}
 
 
 def test_an_organization_without_conversations_is_told_how_to_begin(desk: Desk) -> None:
