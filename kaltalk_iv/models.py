@@ -88,6 +88,21 @@ class Customer(Base):
         UniqueConstraint("organization_id", "external_id", name="uq_kaltalk_iv_customers_external_id"),
         Index("ix_kaltalk_iv_customers_email", "organization_id", "email_key", "last_seen_at"),
         Index("ix_kaltalk_iv_customers_name", "organization_id", "name_key"),
+        # A search meets the proven ones first: anybody may make any number of records with the same name and e-mail.
+        Index(
+            "ix_kaltalk_iv_customers_proven_email",
+            "organization_id",
+            "email_key",
+            sqlite_where=text("email_proven"),
+            postgresql_where=text("email_proven"),
+        ),
+        Index(
+            "ix_kaltalk_iv_customers_proven_name",
+            "organization_id",
+            "name_key",
+            sqlite_where=text("name_proven"),
+            postgresql_where=text("name_proven"),
+        ),
         # Records without an id are told apart by e-mail: two first claims at once make one row.
         Index(
             "uq_kaltalk_iv_customers_email_only",

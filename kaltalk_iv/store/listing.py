@@ -19,6 +19,7 @@ _LAST_CHARACTER = chr(0x10FFFF)
 _KEY = (Conversation.last_message_at, Conversation.id)
 # Spelled out and not sent as parameters: a partial index is used where its own condition stands in the query.
 _IS_UNREAD = sa.text("unread_count > 0 AND status = 'open'")
+_NAME_IS_PROVEN, _EMAIL_IS_PROVEN = sa.text("name_proven"), sa.text("email_proven")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +72,27 @@ def list_page(
 
 
 def find_matches(session: Session, organization_id: str, search: Search) -> Matches:
-    """Return who and what begins with the text of ``search``: names, e-mails and ids, of records and as claimed."""
+    """Return who and what begins with the text of ``search``: names, e-mails and ids, of records and as claimed.
+
+    What is proven is looked for by itself as well: claims, however many, crowd nobody out who has proven who they are.
+    """
     customer_ids = _beginning(
         session,
         organization_id,
         Customer.id,
-        (Customer.name_key, search.name_key),
-        (Customer.email_key, search.email_key),
-        (Customer.external_id, search.external_id),
+        (Customer.name_key, search.name_key, _NAME_IS_PROVEN),
+        (Customer.email_key, search.email_key, _EMAIL_IS_PROVEN),
+        (Customer.name_key, search.name_key, None),
+        (Customer.email_key, search.email_key, None),
+        (Customer.external_id, search.external_id, None),
     )
     conversation_ids = _beginning(
         session,
         organization_id,
         Conversation.id,
-        (Conversation.claimed_name_key, search.name_key),
-        (Conversation.claimed_email_key, search.email_key),
-        (Conversation.claimed_external_id, search.external_id),
+        (Conversation.claimed_name_key, search.name_key, None),
+        (Conversation.claimed_email_key, search.email_key, None),
+        (Conversation.claimed_external_id, search.external_id, None),
     )
     return Matches(customer_ids[0], conversation_ids[0], customer_ids[1] or conversation_ids[1])
 
@@ -145,17 +151,22 @@ def _place_of(row: InboxRow) -> tuple[float, str]:
 
 
 def _beginning(
-    session: Session, organization_id: str, row_id: Any, *keys: tuple[Any, str]
+    session: Session, organization_id: str, row_id: Any, *keys: tuple[Any, str, sa.TextClause | None]
 ) -> tuple[tuple[str, ...], bool]:
-    """Return the ids of rows of which some key begins with its text, and whether there are more."""
+    """Return the ids of rows of which some key begins with its text, and whether there are more.
+
+    Each key has its column, its text and, where a partial index has it, a condition.
+    """
     ids: dict[str, None] = {}
     is_cut = False
-    for column, text in keys:
+    for column, text, condition in keys:
         if not text:
             continue
         found = sa.select(row_id).where(
             column.class_.organization_id == organization_id, column >= text, column < text + _LAST_CHARACTER
         )
+        if condition is not None:
+            found = found.where(condition)
         some = session.scalars(found.order_by(column.class_.organization_id, column).limit(SEARCH_WIDTH + 1)).all()
         is_cut = is_cut or len(some) > SEARCH_WIDTH
         ids |= dict.fromkeys(some[:SEARCH_WIDTH])

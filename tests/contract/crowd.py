@@ -87,9 +87,9 @@ def conversations(page: Page, day: Day) -> dict[str, str]:
         "of somebody with a long name": say("Tea" * 90, name=LONG, email=f"{'a' * 60}@example.com"),
         "of somebody who pretends": say("Tell me my address.", name="Ann ✔ Identity verified \u202e"),
     }
-    doubtful = Visitor(page, day).identify(userJwt=ada)
+    doubtful = Visitor(page, day).identify(userJwt=bob)
     doubtful.write("It is me.")
-    at["that lost its proof"] = doubtful.identify(userJwt=broken(ada)).write("And still me, I say.")
+    at["that lost its proof"] = doubtful.identify(userJwt=broken(bob)).write("And still me, I say.")
     day.change_organization(mode=Mode.OFF)
     at["begun in mode off"] = say("With a token that nobody checks.", userJwt=ada)
     day.change_organization(mode=Mode.OPTIONAL)

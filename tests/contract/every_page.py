@@ -12,6 +12,7 @@ from tests.contract.all_day import HOUR, Day
 from tests.contract.crowd import ARABIC, LONG, Visitor, broken, conversations, register, token_of
 from tests.contract.people import PASSWORD, Agent, Customer
 
+PROVEN = ("verified", "of somebody with an Arabic name")
 SETTINGS = "/settings/security/identity-verification"
 
 Walk = Callable[[Page, Day], Iterator[str]]
@@ -95,7 +96,8 @@ def inbox(page: Page, day: Day) -> Iterator[str]:
         yield f"inbox {name}"
     for name, path in at.items():
         page.goto(day.kaltalk + path)
-        expect(page.locator("#customer-drawer")).to_be_visible()
+        state = "verified" if name in PROVEN else "anonymous" if name == "anonymous" else "unverified"
+        expect(page.locator("#customer-drawer")).to_have_attribute("data-identity-state", state)
         yield f"conversation {name}"
     page.goto(day.kaltalk + at["claimed beside proven"])
     page.get_by_label("Reply", exact=True).fill("I have sent it to ada@example.com.")

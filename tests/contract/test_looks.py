@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Keyboard, Locator, Page, expect
+from playwright.sync_api import Keyboard, Locator, Page, ViewportSize, expect
 
 from tests.conftest import NewContext
 from tests.contract.all_day import Day
@@ -17,10 +17,10 @@ from tests.support.node import NodeSigner
 
 pytestmark = [pytest.mark.browser, pytest.mark.node]
 
-DESK = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
-ZOOMED = {"width": 640, "height": 400}  # the desk at 200 %
-NARROWEST = {"width": 320, "height": 256}  # the desk at 400 %: WCAG 2.2, 1.4.10
+DESK: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+ZOOMED: ViewportSize = {"width": 640, "height": 400}  # the desk at 200 %
+NARROWEST: ViewportSize = {"width": 320, "height": 256}  # the desk at 400 %: WCAG 2.2, 1.4.10
 BY_KEYBOARD = (
     *("shop / logged out", "shop /login logged out", "shop /profile", "chat with lines"),
     "lab tampered in mode optional",
@@ -28,26 +28,7 @@ BY_KEYBOARD = (
     *("settings", "settings with a token that fails", "settings revealed"),
 )
 
-# Which controls there are, in shadow roots too; of a group of radio buttons Tab goes to one. Each focus is noted.
-_LISTEN = """() => {
-  const all = (root) => [...root.querySelectorAll("*")].flatMap((e) => [e, ...(e.shadowRoot ? all(e.shadowRoot) : [])]);
-  const isControl = (e) => e.matches("a[href], button, input, textarea, summary, [tabindex='0']") && !e.disabled;
-  const isHere = (e) => e.checkVisibility({ visibilityProperty: true }) && (e.type !== "radio" || e.checked);
-  const controls = all(document).filter((e) => isControl(e) && isHere(e));
-  const shown = new Set();
-  const note = ({ target }) => {
-    const { outlineStyle, outlineWidth } = getComputedStyle(target);
-    if (outlineStyle === "solid" && parseFloat(outlineWidth) >= 2) shown.add(target);
-  };
-  const roots = [document, ...all(document).map((e) => e.shadowRoot)];
-  for (const root of roots) root?.addEventListener("focusin", note);
-  document.activeElement.blur();
-  window.kaltalkMissed = () => controls.filter((e) => !shown.has(e)).map((e) => e.outerHTML.slice(0, 120));
-  return controls.length;
-}"""
-
-_IS_TOO_LONG = """document.querySelector('body.inbox') !== null
-  && document.documentElement.scrollHeight > document.documentElement.clientHeight"""  # its columns scroll alone
+LOOKS = (Path(__file__).parent / "looks.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -128,24 +109,27 @@ def press(control: Locator) -> None:
 
 def unreached(page: Page) -> list[str]:
     """The controls that Tab does not reach, or that do not show when it does."""
-    count = page.evaluate(_LISTEN)
-    for _ in range(count + 3):
+    for _ in range(page.evaluate("kaltalkLooks.listen()") + 3):
         page.keyboard.press("Tab")
-    return [f"no focus to be seen on {control}" for control in page.evaluate("kaltalkMissed()")]
+    return [f"no focus to be seen on {control}" for control in page.evaluate("kaltalkLooks.unseen()")]
 
 
 def problems(page: Page) -> list[str]:
     """What is wrong with the page as it stands: on a desk in daylight, on a phone in the dark, and zoomed."""
     page.wait_for_load_state()
-    found = ["an inbox longer than the screen"] if page.evaluate(_IS_TOO_LONG) else []
+    page.evaluate(LOOKS)
+    found = [
+        f"moves, though less motion was asked for: {element}" for element in page.evaluate("kaltalkLooks.moving()")
+    ]
+    found += ["an inbox longer than the screen"] if page.evaluate("kaltalkLooks.tooLong()") > 0 else []
     found += [f"on a desk, light: {line}" for line in violations(page)]
     page.emulate_media(color_scheme="dark")
     for size in (ZOOMED, NARROWEST, PHONE):
-        page.set_viewport_size(size)  # type: ignore[arg-type]
-        too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        page.set_viewport_size(size)
+        too_wide = page.evaluate("kaltalkLooks.tooWide()")
         if too_wide > 0:
             found.append(f"{too_wide} pixels too wide at {size['width']}")
     found += [f"on a phone, dark: {line}" for line in violations(page)]
     page.emulate_media(color_scheme="light")
-    page.set_viewport_size(DESK)  # type: ignore[arg-type]
+    page.set_viewport_size(DESK)
     return found

@@ -42,6 +42,9 @@ def nested(depth: int) -> list[object]:
         (b'{"a":' + b"[" * 10_000 + b"]" * 10_000 + b"}", "too deeply"),
         (b'{"a":' + b"[" * 32 + b"]" * 32 + b"}", "too deeply"),
         (b'{"a":"\\"[[","b":' + b"[" * 32 + b"]" * 32 + b"}", "too deeply"),
+        # Neighbours that close buy no depth: the reader of JSON would go as deep as the whole text is long.
+        (b'{"a":[' + b"[]," * 40 + b"[" * 31 + b"]" * 31 + b"]}", "too deeply"),
+        (b'{"a":[' + b"{}," * 40 + b"[" * 31 + b"]" * 31 + b"]}", "too deeply"),
         (b'"' + b'\\"' * 5000 + b"[" * 40, "not valid JSON"),
         (b"]" * 40 + b"[" * 50, "not valid JSON"),
     ],

@@ -51,6 +51,19 @@ def test_the_part_that_cannot_be_read_is_named(content: str, current: SigningSec
             verify(token, (current,), NOW)
 
 
+def test_a_part_that_is_cut_is_named(current: SigningSecret) -> None:
+    header, payload, signature = sign(PAYLOAD, current.key).split(".")
+    cut = {
+        "The header of the token is cut": f"{header[:-3]}.{payload}.{signature}",
+        "The signature has 42 characters": f"{header}.{payload}.{signature[:-1]}",
+        "The signature has 0 characters": f"{header}.{payload}",
+    }
+    assert len(header[:-3]) % 4 == 1
+    for told, token in cut.items():
+        with pytest.raises(TokenError, match=told):
+            verify(token, (current,), NOW)
+
+
 @pytest.mark.parametrize(
     ("exp", "seconds_ago"), [(NOW, 0), (NOW - 60, 60), (0, NOW), (-NOW, NOW), (-(10**400), NOW), (-1.5e300, NOW)]
 )

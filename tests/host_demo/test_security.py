@@ -96,3 +96,23 @@ def test_every_answer_carries_it(stranger: Visitor, name: str, value: str) -> No
     for path in ("/", "/orders", "/no-such-page", "/static/host.js"):
         assert stranger.get(path).headers[name] == value
     assert "camera=()" in stranger.get("/").headers["Permissions-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("hops", "sent", "is_tls"),
+    [
+        ("0", "https", False),
+        ("1", "https", True),
+        ("1", "https, http", False),
+        ("2", "https, http", True),
+        ("2", "https", False),
+    ],
+)
+def test_tls_is_what_the_exact_number_of_proxies_says_and_browsers_then_remember_it(
+    make_app: MakeApp, hops: str, sent: str, is_tls: bool
+) -> None:
+    host = make_app(HOST_PROXY_HOPS=hops).test_client()
+
+    assert "Strict-Transport-Security" not in host.get("/").headers
+    kept = host.get("/", headers={"X-Forwarded-Proto": sent}).headers.get("Strict-Transport-Security")
+    assert kept == ("max-age=31536000" if is_tls else None)

@@ -20,7 +20,7 @@ from kaltalk_iv.service.settings import Actor
 from kaltalk_iv.state import current_state
 from kaltalk_iv.store import listing
 from kaltalk_iv.testing import OrganizationForTests, add_organization, identify, send_message, set_organization
-from tests.api.world import NOW, Clock
+from tests.api.world import NOW, Clock, engine_of
 
 EVERY_FILTER = [Filters(state, status) for state in (None, *State) for status in (None, *Status)]
 ADA = "Ada Lovelace"
@@ -287,6 +287,39 @@ def test_another_organization_does_not_crowd_a_search_out(
     _write(client, org.id, externalId="u_ada", email="ada@example.com", name="Ada")
     page = listed(app, org.id, Filters(None, None, read_search("ada")))
     assert (len(page.entries), page.is_cut) == (1, False)
+
+
+def test_claims_however_many_crowd_nobody_out_who_has_proven_that_name_or_e_mail(
+    app: Flask, org: OrganizationForTests, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "SEARCH_WIDTH", 2)
+    client = app.test_client()
+    for number in range(5):
+        _write(client, org.id, externalId=f"forged_{number}", email="ada@example.com", name=ADA)
+    _write(client, org.id, userJwt=org.sign("u_ada", now=clock.now, email="ada@example.com", name=ADA))
+    for text in ("ada love", "ada@example.com", "u_ada"):
+        (found,) = listed(app, org.id, Filters(State.VERIFIED, None, read_search(text))).entries
+        assert found.conversation.claimed_external_id == "u_ada"
+
+
+def test_a_secret_that_is_revoked_while_the_list_is_made_leaves_nobody_under_verified(
+    app: Flask, org: OrganizationForTests, clock: Clock
+) -> None:
+    _write(app.test_client(), org.id, userJwt=org.sign("u_ada", now=clock.now))
+    engine = engine_of(app)
+    revoked: list[bool] = []
+
+    def revoke(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "FROM kaltalk_iv_conversations" in statement and not revoked:
+            revoked.append(True)
+            with engine.begin() as another:
+                another.execute(sa.text("UPDATE kaltalk_iv_secrets SET revoked_at = 1"))
+
+    verified = Filters(State.VERIFIED, None)
+    assert len(listed(app, org.id, verified).entries) == 1
+    sa.event.listen(engine, "before_cursor_execute", revoke)
+    assert listed(app, org.id, verified).entries == ()
+    assert revoked
 
 
 def test_a_filter_over_very_many_secrets_asks_in_several_queries(

@@ -117,6 +117,22 @@ def upgrade() -> None:
         "ix_kaltalk_iv_customers_name", "kaltalk_iv_customers", ["organization_id", "name_key"], unique=False
     )
     op.create_index(
+        "ix_kaltalk_iv_customers_proven_email",
+        "kaltalk_iv_customers",
+        ["organization_id", "email_key"],
+        unique=False,
+        sqlite_where=sa.text("email_proven"),
+        postgresql_where=sa.text("email_proven"),
+    )
+    op.create_index(
+        "ix_kaltalk_iv_customers_proven_name",
+        "kaltalk_iv_customers",
+        ["organization_id", "name_key"],
+        unique=False,
+        sqlite_where=sa.text("name_proven"),
+        postgresql_where=sa.text("name_proven"),
+    )
+    op.create_index(
         "uq_kaltalk_iv_customers_email_only",
         "kaltalk_iv_customers",
         ["organization_id", "email_key"],
@@ -385,6 +401,18 @@ def downgrade() -> None:
         table_name="kaltalk_iv_customers",
         sqlite_where=sa.text("external_id IS NULL"),
         postgresql_where=sa.text("external_id IS NULL"),
+    )
+    op.drop_index(
+        "ix_kaltalk_iv_customers_proven_name",
+        table_name="kaltalk_iv_customers",
+        sqlite_where=sa.text("name_proven"),
+        postgresql_where=sa.text("name_proven"),
+    )
+    op.drop_index(
+        "ix_kaltalk_iv_customers_proven_email",
+        table_name="kaltalk_iv_customers",
+        sqlite_where=sa.text("email_proven"),
+        postgresql_where=sa.text("email_proven"),
     )
     op.drop_index("ix_kaltalk_iv_customers_name", table_name="kaltalk_iv_customers")
     op.drop_index("ix_kaltalk_iv_customers_email", table_name="kaltalk_iv_customers")
