@@ -8,7 +8,7 @@ from typing import TypeGuard
 from sqlalchemy.orm import Session
 
 from ..core.claims import parse_name
-from ..core.errors import Conflict, InvalidClaim, UnknownOrganization, Unreadable
+from ..core.errors import Conflict, InvalidClaim, NotFound, UnknownOrganization, Unreadable
 from ..store import agents, organizations
 from ..store.agents import AgentRecord
 from . import passwords
@@ -44,6 +44,29 @@ def create_agent(
         raise Conflict(f"There is an agent {login} already.")
     stored = passwords.hash_password(password)
     return agents.add_agent(session, organization_id, login=login, name=name, role=role, password_hash=stored, now=now)
+
+
+def list_agents(session: Session, organization_id: str) -> list[AgentRecord]:
+    """Return who works for the organization, by login. Raises UnknownOrganization."""
+    if organizations.get_organization(session, organization_id) is None:
+        raise UnknownOrganization
+    return agents.list_agents(session, organization_id)
+
+
+def remove_agent(session: Session, organization_id: str, login: str) -> None:
+    """Remove an agent: every open login of theirs ends with the commit.
+
+    Raises UnknownOrganization or NotFound.
+    """
+    agents.remove_agent(session, _of_organization(session, organization_id, login).id)
+
+
+def change_password(session: Session, organization_id: str, login: str, password: str) -> None:
+    """Give an agent another password and end their open logins.
+
+    Raises UnknownOrganization, NotFound, or Unreadable for a password that is too short or too long.
+    """
+    set_password(session, _of_organization(session, organization_id, login).login, password)
 
 
 def set_password(session: Session, login: str, password: str) -> bool:
@@ -91,6 +114,14 @@ def log_out(session: Session, token: object) -> None:
     """End an open login on the server, so that a kept copy of its cookie opens nothing."""
     if _is_token(token):
         agents.end_login(session, _hash(token))
+
+
+def _of_organization(session: Session, organization_id: str, login: str) -> AgentRecord:
+    theirs = list_agents(session, organization_id)
+    agent = next((one for one in theirs if one.login == login.strip().lower()), None)
+    if agent is None:
+        raise NotFound("agent in this organization")
+    return agent
 
 
 def _is_token(token: object) -> TypeGuard[str]:

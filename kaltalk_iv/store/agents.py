@@ -30,6 +30,18 @@ def find_agent(session: Session, login: str) -> AgentRecord | None:
     return None if row is None else AgentRecord(*row)
 
 
+def list_agents(session: Session, organization_id: str) -> list[AgentRecord]:
+    """Return the organization's agents by login."""
+    found = sa.select(*_AGENT).where(Agent.organization_id == organization_id).order_by(Agent.login)
+    return [AgentRecord(*row) for row in session.execute(found)]
+
+
+def remove_agent(session: Session, agent_id: str) -> None:
+    """Delete an agent and their open logins. What they wrote stays, with their name."""
+    session.execute(sa.delete(AgentSession).where(AgentSession.agent_id == agent_id))
+    session.execute(sa.delete(Agent).where(Agent.id == agent_id))
+
+
 def add_agent(
     session: Session, organization_id: str, *, login: str, name: str, role: str, password_hash: str, now: float
 ) -> AgentRecord:

@@ -32,6 +32,9 @@ NEEDS_AN_ORGANIZATION = [
     ("secret", "replace", "{}", "--yes"),
     ("customer", "show", "{}", "--external-id", "u_1"),
     ("agent", "create", "{}", "eve", "--name", "Eve", "--password", PASSWORD),
+    ("agent", "list", "{}"),
+    ("agent", "password", "{}", "eve", "--password", PASSWORD),
+    ("agent", "remove", "{}", "eve"),
 ]
 
 
