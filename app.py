@@ -67,8 +67,11 @@ def mount(demo: Demo) -> Flask:
     return demo.kaltalk
 
 
-def make_demo(environ: Mapping[str, str]) -> Demo:
-    """Return both parties. What `environ` sets wins over what the first run made."""
+def make_demo(environ: Mapping[str, str], *, renew_passwords: bool = False) -> Demo:
+    """Return both parties. What `environ` sets wins over what the first run made.
+
+    Whoever prints the password renews it; a command in another terminal must not change what the demo has printed.
+    """
     folder = Path(environ.get("KALTALK_DEMO_DIR") or Path(__file__).parent / "instance" / "demo").absolute()
     made = _made_once(folder)
     password = environ.get("KALTALK_DEMO_PASSWORD") or made["password"]
@@ -83,7 +86,7 @@ def make_demo(environ: Mapping[str, str]) -> Demo:
         }
     )
     with kaltalk.app_context():
-        signing_secret = _seed_kaltalk(current_state(), password)
+        signing_secret = _seed_kaltalk(current_state(), password, renew_passwords=renew_passwords)
 
     host = host_demo.create_app(
         {
@@ -96,7 +99,8 @@ def make_demo(environ: Mapping[str, str]) -> Demo:
         }
     )
     with host.app_context():
-        host_demo.seed(host_demo.DemoAccount(username, password, name, email) for username, name, email in CUSTOMERS)
+        accounts = [host_demo.DemoAccount(username, password, name, email) for username, name, email in CUSTOMERS]
+        host_demo.seed(accounts, renew_passwords=renew_passwords)
 
     def deploy(secret: str) -> None:
         """Let the host sign with a new secret, unless the environment says what it signs with."""
@@ -131,7 +135,7 @@ def _made_once(folder: Path) -> dict[str, str]:
     return values
 
 
-def _seed_kaltalk(state: State, password: str) -> str:
+def _seed_kaltalk(state: State, password: str, *, renew_passwords: bool) -> str:
     """Make the tables, the organization and its people where they are missing; return the signing secret."""
     bind = state.session.get_bind()
     migrations.upgrade(bind.engine)
@@ -140,7 +144,7 @@ def _seed_kaltalk(state: State, password: str) -> str:
         with suppress(Conflict):  # another process was first, here and below
             state.commit(lambda session, now: settings.create_organization(session, state.settings, DEMO, shop, now))
     for login, name, role in STAFF:
-        _seed_agent(state, login, name, role, password)
+        _seed_agent(state, login, name, role, password, renew_password=renew_passwords)
     try:
         return state.commit(
             lambda session, now: settings.reveal_current_secret(session, state.settings, DEMO, ORGANIZATION_ID, now)
@@ -151,14 +155,14 @@ def _seed_kaltalk(state: State, password: str) -> str:
         return ""
 
 
-def _seed_agent(state: State, login: str, name: str, role: Role, password: str) -> None:
-    """Make an agent, or give one that is there the password that this run prints."""
+def _seed_agent(state: State, login: str, name: str, role: Role, password: str, *, renew_password: bool) -> None:
+    """Make an agent where it is missing; give one that is there the password that this run prints."""
 
     def put(session: Session, now: float) -> None:
-        if not agents.set_password(session, login, password):
+        if not (renew_password and agents.set_password(session, login, password)):
             agents.create_agent(session, ORGANIZATION_ID, login, name, role, password, now)
 
-    with suppress(Conflict):
+    with suppress(Conflict):  # it is there
         state.commit(put)
 
 
@@ -168,7 +172,7 @@ def main() -> None:
     if not given.isdecimal() or not 0 <= int(given) <= 65535:
         sys.exit("PORT must be a number from 1 to 65535, such as 8010.")
     try:
-        demo = make_demo(os.environ)
+        demo = make_demo(os.environ, renew_passwords=True)
     except (KalTalkError, RuntimeError) as refused:  # a setting that cannot be; the sentence says which
         sys.exit(str(refused))
     try:

@@ -72,11 +72,11 @@ def _hash_of_nobody() -> str:
     return generate_password_hash(secrets.token_urlsafe())
 
 
-def seed(accounts: Iterable[DemoAccount]) -> None:
+def seed(accounts: Iterable[DemoAccount], *, renew_passwords: bool = True) -> None:
     """Make the tables and these accounts; may run at every start and in several processes at once.
 
-    For the demo alone: an account that is there already gets the password given here, because that is the
-    one the demo prints.
+    For the demo alone: with `renew_passwords` an account that is there already gets the password given here,
+    because that is the one the demo prints.
     """
     create_tables()
     for account in accounts:
@@ -84,6 +84,6 @@ def seed(accounts: Iterable[DemoAccount]) -> None:
             add_user(account.username, account.password, account.name, account.email)
         except UsernameTaken:
             user = find_user(account.username)
-            if user and not check_password_hash(user.password_hash, account.password):
+            if user and renew_passwords and not check_password_hash(user.password_hash, account.password):
                 user.password_hash = generate_password_hash(account.password)
                 db.session.commit()

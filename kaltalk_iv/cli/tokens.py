@@ -6,6 +6,7 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
+from ..core.diagnosis.codes import Code
 from ..service.token_check import TokenReport, check_token
 from .edge import as_json_option, run, show, utc
 
@@ -41,6 +42,8 @@ def _lines(report: TokenReport) -> list[str]:
     lines = [report.summary]
     lines += [f"  {_MARKS[check.passed]:<7}{check.title}: {check.detail}" for check in report.checks]
     for advice in report.advice:
+        if advice.code == Code.AS_THE_CHECK_SAYS:
+            continue  # it stands above, at the check
         at = "" if advice.at is None else f" ({utc(advice.at)})"
         lines.append(f"{'Better' if advice.is_habit else 'Mend'}: {advice.detail}{at} [{advice.code}]")
     lines += [f"Claim {claim.name}: {claim.value}{'' if claim.is_used else ' (ignored)'}" for claim in report.claims]

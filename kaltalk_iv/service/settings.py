@@ -106,7 +106,7 @@ def rotate_secret(
     if replaces is not None and replaces != current.id:
         raise Conflict("This secret is not the current one any more: somebody has rotated it.")
     if any(is_active(secret.expires_at, secret.revoked_at, now) for secret in secrets if secret.id != current.id):
-        raise Conflict("A grace window still runs. Retire the previous secret first, or wait until it has retired.")
+        raise Conflict("A grace window still runs. End it first (command: secret retire), or wait until it ends.")
     if not signing_secrets.retire_current_secret(session, organization_id, current.id, now + GRACE_SECONDS):
         raise Conflict("This secret is not the current one any more: somebody has rotated it.")
     fresh = _add_secret(session, settings, organization_id, now)

@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 
 from app import Demo, make_demo
+from host_demo.accounts import check_password
+from kaltalk_iv.service import agents
+from kaltalk_iv.state import current_state
 from tests.support.servers import Server, clean_environment
 
 ROOT = Path(__file__).parents[2]
@@ -148,6 +151,21 @@ def test_a_password_that_is_too_short_ends_in_a_sentence(tmp_path: Path) -> None
     assert done.returncode == 1
     assert "8 to 256 characters" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_command_in_another_terminal_changes_no_password_that_the_demo_has_printed(tmp_path: Path) -> None:
+    made_up = "a password of their own"
+    printed = make_demo({"KALTALK_DEMO_DIR": str(tmp_path), "KALTALK_DEMO_PASSWORD": made_up}, renew_passwords=True)
+    dispose(printed)
+    dispose(make_demo({"KALTALK_DEMO_DIR": str(tmp_path)}))  # what `flask --app app …` does
+
+    demo = make_demo({"KALTALK_DEMO_DIR": str(tmp_path)})
+    with demo.kaltalk.app_context():
+        state = current_state()
+        assert state.commit(lambda session, now: agents.log_in(session, "grace", made_up, now)) is not None
+    with demo.host.app_context():
+        assert check_password("ada", made_up) is not None
+    dispose(demo)
 
 
 def test_a_rotated_secret_is_signed_with_after_the_next_start(tmp_path: Path) -> None:

@@ -43,17 +43,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A moment, what happened until then, and what each browser sees there."""
+    """What one browser sees at a moment, what it said to get its session, and what happened until then."""
 
-    place: Place
+    now: float
     history: History
-    views: tuple[View | None, ...]
+    visit: Visit
+    view: View
 
-    def visits(self) -> Iterator[tuple[Visit, View, bool]]:
-        """Yield each browser that has a session: what it said, what it sees, and whether its proof stands."""
-        for visit, view in zip(self.history.visits, self.views, strict=True):
-            if visit is not None and view is not None:
-                yield visit, view, self.history.is_proven(visit, self.place.now)
+    @property
+    def is_proven(self) -> bool:
+        """Whether the proof of the session stands."""
+        return self.history.is_proven(self.visit, self.now)
 
 
 def nothing_turns_green_without_proof(change: Change) -> Iterator[str]:
@@ -115,18 +115,16 @@ def a_claim_is_kept_where_it_was_made(change: Change) -> Iterator[str]:
 
 def a_session_is_worth_its_proof(moment: Moment) -> Iterator[str]:
     """Promise 1 for sessions: green while the token, the secret and the mode that proved it stand, and no longer."""
-    for visit, view, is_proven in moment.visits():
-        if (view.state == "verified") != is_proven:
-            yield f"the session of {visit.who} is {view.state}, and its proof stands: {is_proven}"
+    if (moment.view.state == "verified") != moment.is_proven:
+        yield f"the session of {moment.visit.who} is {moment.view.state}, and its proof stands: {moment.is_proven}"
 
 
 def landing_opens_nothing(moment: Moment) -> Iterator[str]:
     """Promise 3: an unverified session reads what it wrote itself; a verified one also its own id's proven lines."""
-    for visit, view, is_proven in moment.visits():
-        for line in map(moment.history.lines.__getitem__, view.lines):
-            if not _may_read(moment.history, visit, line, is_proven=is_proven):
-                proven = "a proven line" if line.signer is not None else "a line"
-                yield f"{visit.who} ({'proven' if is_proven else 'not proven'}) reads {proven} of {line.id}"
+    for line in map(moment.history.lines.__getitem__, moment.view.lines):
+        if not _may_read(moment.history, moment.visit, line, is_proven=moment.is_proven):
+            proven = "a proven line" if line.signer is not None else "a line"
+            yield f"{moment.visit.who} ({'proven' if moment.is_proven else 'not proven'}) reads {proven} of {line.id}"
 
 
 def the_answer_holds_nothing_stored(change: Change) -> Iterator[str]:

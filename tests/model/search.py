@@ -9,7 +9,7 @@ from tests.model.alphabet import Identify, Organize, Speak, Step, Token
 from tests.model.answers import Answers
 from tests.model.history import History
 from tests.model.promises import OF_MOMENTS, OF_STEPS, Change, Moment
-from tests.model.shapes import shape_for_readers, shape_of
+from tests.model.shapes import shape_for_reader, shape_of
 from tests.model.world import Outcome, Place, World
 
 _ONE_MERGE_IN: Final = 997
@@ -68,12 +68,10 @@ def walk(world: World, alphabet: Sequence[Step], length: int, *, browsers: int =
         done.states.append(len(frontier))
         reached: list[Node] = []
         for node in frontier:
-            readers = shape_for_readers(node.place, node.history)
-            if steps_left or readers not in looked_at:
+            to_look = [browser for browser in range(browsers) if _is_new_to(node, browser, looked_at)]
+            if steps_left or to_look:
                 world.go_to(node.place)
-            if readers not in looked_at:
-                looked_at.add(readers)
-                done.lines_read += _look(world, node)
+            done.lines_read += sum(_look(world, node, browser) for browser in to_look)
             for step in _possible(alphabet, node) if steps_left else ():
                 there, outcome = _take(world, node, step, answers)
                 done.count(outcome)
@@ -115,11 +113,23 @@ def _possible(alphabet: Sequence[Step], node: Node) -> Iterator[Step]:
         yield step
 
 
-def _look(world: World, node: Node) -> int:
-    """Check the promises of a moment, and return how many lines are read there."""
-    moment = Moment(node.place, node.history, world.look(node.place))
+def _is_new_to(node: Node, browser: int, looked_at: set[bytes]) -> bool:
+    """Whether ``browser`` has a session, and none has looked at the same before."""
+    visit = node.history.visits[browser]
+    if visit is None:
+        return False
+    shape, known = shape_for_reader(node.place, node.history, visit), len(looked_at)
+    looked_at.add(shape)
+    return len(looked_at) > known
+
+
+def _look(world: World, node: Node, browser: int) -> int:
+    """Check the promises to ``browser``, and return how many lines it reads."""
+    visit = node.history.visits[browser]
+    assert visit is not None
+    moment = Moment(node.place.now, node.history, visit, world.look(node.place, browser))
     _refuse(node, [f"{name} is broken: {told}" for name, promise in OF_MOMENTS.items() for told in promise(moment)])
-    return sum(len(view.lines) for _visit, view, _is_proven in moment.visits())
+    return len(moment.view.lines)
 
 
 def _take(world: World, node: Node, step: Step, answers: Answers) -> tuple[Node, Outcome]:

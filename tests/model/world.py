@@ -151,10 +151,15 @@ class World:
             session.flush()
             return replace(after, rows=self._dump()), outcome
 
-    def look(self, place: Place) -> tuple[View | None, ...]:
-        """Return what each browser sees at ``place``, where the database must be."""
+    def look(self, place: Place, browser: int) -> View:
+        """Return what a browser that has a session sees at ``place``, where the database must be."""
         with Session(self._connection) as session:
-            return tuple(_look(session, token, place.now) for token in place.sessions)
+            try:
+                visitor = chat.enter(session, _SETTINGS, place.sessions[browser], None, place.now)
+            except (IdentityRefused, SessionExpired) as error:
+                return View(f"refused, {error.code}")
+            thread = chat.read_thread(session, visitor, chat.START)
+            return View(visitor.verdict.state.value, tuple(line.id for line in thread.messages))
 
     def _identify(self, session: Session, step: Identify, place: Place) -> tuple[Place, Outcome]:
         body: dict[str, Any] = {"externalId": step.plain.id, "email": step.plain.email, "name": step.plain.name}
@@ -204,17 +209,6 @@ class World:
 
 def _short(table: sa.Table) -> str:
     return table.name.removeprefix(PREFIX)
-
-
-def _look(session: Session, token: str | None, now: float) -> View | None:
-    if token is None:
-        return None
-    try:
-        visitor = chat.enter(session, _SETTINGS, token, None, now)
-    except (IdentityRefused, SessionExpired) as error:
-        return View(f"refused, {error.code}")
-    thread = chat.read_thread(session, visitor, chat.START)
-    return View(visitor.verdict.state.value, tuple(line.id for line in thread.messages))
 
 
 def _signed(token: Token, place: Place) -> str:

@@ -23,8 +23,10 @@ WIDGET = Path(__file__).parents[2] / "kaltalk_iv" / "static" / "kaltalk.js"
 ORGANIZATION = "org_demo"
 
 STUB = """
-  window.KalTalk = { queue: [], init(options) { this.queue.push(["init", options]); },
-    shutdown() { this.queue.push(["shutdown"]); } };
+  window.KalTalk = { queue: [] };
+  for (const call of ["init", "on", "open", "close", "shutdown"]) {
+    KalTalk[call] = function (...values) { this.queue.push([call, ...values]); };
+  }
 """
 
 
