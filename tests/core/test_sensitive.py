@@ -190,7 +190,7 @@ PIECES = [
 ]
 
 
-@pytest.mark.parametrize("piece", PIECES, ids=map(ascii, PIECES))
+@pytest.mark.parametrize("piece", PIECES, ids=list(map(ascii, PIECES)))
 def test_the_longest_reply_of_anything_is_looked_through_at_once(piece: str) -> None:
     def seconds(length: int) -> float:
         text = (piece * length)[:length]

@@ -17,6 +17,7 @@ from kaltalk_iv.core.text import MAX_MESSAGE, parse_client_message_id, parse_mes
         ("one\r\ntwo\rthree\u2028four\u2029five", "one\ntwo\nthree\nfour\nfive"),
         ("a\tb", "a\tb"),
         ("a\0b\x1b[31m\x7f\x85", "ab[31m"),
+        ("\0a\x08\x0b\x1f\x7f\x9fb", "ab"),
         ("half \ud83d", "half \ufffd"),
         ("</script><script>{{7*7}}", "</script><script>{{7*7}}"),
         ("👩‍💻", "👩‍💻"),
@@ -56,3 +57,7 @@ def test_a_message_id_is_kept_as_given(value: str) -> None:
 def test_what_is_no_message_id_is_refused(value: object) -> None:
     with pytest.raises(Unreadable):
         parse_client_message_id(value)
+
+
+def test_the_longest_message_has_4000_characters() -> None:
+    assert MAX_MESSAGE == 4000

@@ -150,7 +150,6 @@ IN_BROWSERS: Final[tuple[Step, ...]] = (
     *(Identify(token, plain, browser) for browser in (0, 1) for token, plain in _SPOKEN),
     *(Speak(browser) for browser in (0, 1)),
     *(Organize("mode", mode) for mode in ("off", "optional", "required")),
-    Keys("rotate"),
-    Keys("replace"),
+    Keys("replace"),  # a rotation ends no session
     Wait(1),  # the tokens end, the sessions do not
 )
