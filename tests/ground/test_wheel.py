@@ -36,13 +36,13 @@ def test_compiled_files_of_the_checkout_are_not_expected_in_the_wheel() -> None:
     assert not [name for name in package_files() if "__pycache__" in name]
 
 
-def test_versions_are_read_from_a_lock_file_without_hashes_and_markers() -> None:
+def test_versions_are_read_from_a_lock_file_without_hashes_and_with_their_markers() -> None:
     lock = (
         "# made by\n"
         "flask==3.1.3 \\\n    --hash=sha256:00\n"
         "psycopg[binary]==3.3.9 ; os_name == 'nt' \\\n    --hash=sha256:11\n"
     )
-    assert locked_versions(lock) == "flask==3.1.3\npsycopg[binary]==3.3.9"
+    assert locked_versions(lock) == "flask==3.1.3\npsycopg[binary]==3.3.9 ; os_name == 'nt'"
     assert "\nflask==" in locked_versions((ROOT / "requirements/demo.txt").read_text(encoding="utf-8"))
 
 

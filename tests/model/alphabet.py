@@ -79,7 +79,7 @@ class Organize:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """An admin rotates, ends the grace window early, or replaces every secret at once."""
+    """An admin rotates, or replaces every secret at once."""
 
     what: str
 
@@ -107,7 +107,7 @@ Step = Identify | Speak | Organize | Keys | Wait
 ADMIN: Final[tuple[Step, ...]] = (
     *(Organize("mode", mode) for mode in ("off", "optional", "required")),
     *(Organize("plan", plan) for plan in ("starter", "pro")),
-    *(Keys(what) for what in ("rotate", "end grace", "replace")),
+    *(Keys(what) for what in ("rotate", "replace")),
     Wait(24),  # the grace window ends, and every token and session with it
 )
 

@@ -136,12 +136,6 @@ class History:
         return replace(self, proofs=proofs, visits=tuple(visits))
 
     def _secrets_after(self, step: Keys, now: float) -> tuple[Secret, ...]:
-        match step.what:
-            case "rotate":
-                return (*self.secrets[:-1], Secret(ends=now + GRACE_SECONDS), Secret())
-            case "replace":
-                return (*(secret._replace(is_revoked=True) for secret in self.secrets), Secret())
-        return tuple(
-            secret._replace(ends=now) if secret.ends is not None and now < secret.ends else secret
-            for secret in self.secrets
-        )
+        if step.what == "rotate":
+            return (*self.secrets[:-1], Secret(ends=now + GRACE_SECONDS), Secret())
+        return (*(secret._replace(is_revoked=True) for secret in self.secrets), Secret())

@@ -193,9 +193,6 @@ class World:
                 use_cases.rotate_secret(session, _SETTINGS, _ACTOR, ORGANIZATION, None, place.now)
             case "replace":
                 use_cases.replace_secrets(session, _SETTINGS, _ACTOR, ORGANIZATION, place.now)
-            case "end grace":
-                use_cases.retire_previous_secret(session, _ACTOR, ORGANIZATION, place.now)
-                return place
         key = use_cases.reveal_current_secret(session, _SETTINGS, _ACTOR, ORGANIZATION, place.now)
         return replace(place, keys=(*place.keys, key))
 

@@ -67,11 +67,11 @@ def find_problems(names: Iterable[str], expected: set[str]) -> list[str]:
 
 
 def locked_versions(lock: str) -> str:
-    """Return the versions of a lock file without its hashes, as constraints.
+    """Return the versions of a lock file without its hashes, as constraints. A package may have one for each Python.
 
     With hashes pip would ask for one of the wheel too, which was built a moment ago.
     """
-    return "\n".join(re.findall(r"^[\w.-]+(?:\[[\w,-]+\])?==[^\s;]+", lock, flags=re.MULTILINE))
+    return "\n".join(re.findall(r"^[\w.-]+(?:\[[\w,-]+\])?==[^\s;]+(?: ; [^\\\n]*[^\\\s])?", lock, flags=re.MULTILINE))
 
 
 def _build(folder: Path) -> Path:
