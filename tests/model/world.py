@@ -188,11 +188,10 @@ class World:
         chat.send_message(session, visitor, "words", f"at-{place.now:.0f}", place.now)
 
     def _change_keys(self, session: Session, step: Keys, place: Place) -> Place:
-        match step.what:
-            case "rotate":
-                use_cases.rotate_secret(session, _SETTINGS, _ACTOR, ORGANIZATION, None, place.now)
-            case "replace":
-                use_cases.replace_secrets(session, _SETTINGS, _ACTOR, ORGANIZATION, place.now)
+        if step.what == "rotate":
+            use_cases.rotate_secret(session, _SETTINGS, _ACTOR, ORGANIZATION, None, place.now)
+        else:
+            use_cases.replace_secrets(session, _SETTINGS, _ACTOR, ORGANIZATION, place.now)
         key = use_cases.reveal_current_secret(session, _SETTINGS, _ACTOR, ORGANIZATION, place.now)
         return replace(place, keys=(*place.keys, key))
 
