@@ -137,8 +137,7 @@ def _made_once(folder: Path) -> dict[str, str]:
 
 def _seed_kaltalk(state: State, password: str, *, renew_passwords: bool) -> str:
     """Make the tables, the organization and its people where they are missing; return the signing secret."""
-    bind = state.session.get_bind()
-    migrations.upgrade(bind.engine)
+    migrations.upgrade(state.engine)
     if get_organization(state.session, ORGANIZATION_ID) is None:
         shop = OrganizationRecord(ORGANIZATION_ID, "Demo shop", Plan.PRO, Mode.OPTIONAL, ())
         with suppress(Conflict):  # another process was first, here and below

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from flask import Flask, current_app
+from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -83,6 +84,11 @@ class State:
     def session(self) -> Session:
         """The database session of this application context."""
         return self.db.session()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of that session."""
+        return self.session.get_bind().engine
 
     def commit(self, use_case: Callable[[Session, float], T]) -> T:
         """Run ``use_case`` with the session and the time, commit, and return what it returned.

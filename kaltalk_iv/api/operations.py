@@ -3,7 +3,6 @@
 import hmac
 from http import HTTPStatus
 
-import sqlalchemy as sa
 from flask import Blueprint, Response, jsonify, request
 
 from ..observing.metrics import CONTENT_TYPE
@@ -31,8 +30,7 @@ def healthz() -> Response:
 def readyz() -> Response:
     """GET: requests can be served; else 503 with the part that is missing, and not why."""
     state = current_state()
-    bind = state.session.get_bind()
-    missing = state.readiness.missing_part(bind if isinstance(bind, sa.Engine) else bind.engine, state.settings)
+    missing = state.readiness.missing_part(state.engine, state.settings)
     if missing is None:
         return jsonify({"status": "ready"})
     answer = jsonify({"status": "unavailable", "missing": missing})

@@ -4,8 +4,6 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, json
-from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from ..core.errors import (
@@ -23,6 +21,7 @@ from ..core.errors import (
     Unreadable,
 )
 from ..state import current_state
+from ..store.database import UNAVAILABLE
 
 RETRY_AFTER_SECONDS = 5
 
@@ -59,8 +58,7 @@ def add_error_handlers(blueprint: Blueprint) -> None:
     """Answer every error of ``blueprint``'s own routes as a problem."""
     blueprint.register_error_handler(KalTalkError, _answer_ours)
     blueprint.register_error_handler(HTTPException, answer_http)
-    # ProgrammingError is how PostgreSQL says that the tables are not there yet.
-    for error in (OperationalError, InterfaceError, InternalError, IntegrityError, ProgrammingError, PoolTimeout):
+    for error in UNAVAILABLE:
         blueprint.register_error_handler(error, _answer_database)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-import sqlalchemy as sa
 from alembic.util import CommandError
 from flask.cli import with_appcontext
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
@@ -31,7 +30,7 @@ def db() -> None:
 def upgrade(partitions: int | None, as_json: bool) -> None:
     """Bring the tables up to date. Safe to run again, and by two machines at once."""
     with _one_sentence():
-        engine = _engine()
+        engine = current_state().engine
         migrations.upgrade(engine, partitions=partitions)
         revision = migrations.current_revision(engine)
     show({"revision": revision}, [f"The tables are at revision {revision}."], as_json=as_json)
@@ -43,7 +42,7 @@ def upgrade(partitions: int | None, as_json: bool) -> None:
 def current(as_json: bool) -> None:
     """Say which revision the tables are at."""
     with _one_sentence():
-        revision = migrations.current_revision(_engine())
+        revision = migrations.current_revision(current_state().engine)
     show({"revision": revision}, [revision or "The tables are not there yet."], as_json=as_json)
 
 
@@ -55,7 +54,7 @@ def current(as_json: bool) -> None:
 def downgrade(revision: str, as_json: bool) -> None:
     """Take the tables back to REVISION ("base" drops them)."""
     with _one_sentence():
-        engine = _engine()
+        engine = current_state().engine
         migrations.downgrade(engine, revision)
         now_at = migrations.current_revision(engine)
     show({"revision": now_at}, [f"The tables are at revision {now_at or 'base'}."], as_json=as_json)
@@ -74,8 +73,3 @@ def _one_sentence() -> Iterator[None]:
                 "Somebody uses our tables for longer than a change waits. Nothing was changed: run this again."
             ) from None
         raise click.ClickException(f"The database did not answer ({type(error).__name__}).") from None
-
-
-def _engine() -> sa.Engine:
-    bind = current_state().session.get_bind()
-    return bind if isinstance(bind, sa.Engine) else bind.engine

@@ -3,12 +3,11 @@
 from http import HTTPStatus
 
 from flask import Blueprint, Response, make_response, render_template
-from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from ..core.errors import KalTalkError, NotFound, RateLimited, SecretUnavailable, UnknownOrganization
 from ..state import current_state
+from ..store.database import UNAVAILABLE
 from .protection import FORGED
 
 RETRY_AFTER_SECONDS = 5
@@ -29,7 +28,7 @@ def add_error_pages(blueprint: Blueprint) -> None:
     """Answer every error of ``blueprint``'s own views with a page of ours."""
     blueprint.register_error_handler(KalTalkError, _answer_ours)
     blueprint.register_error_handler(HTTPException, _answer_http)
-    for error in (OperationalError, InterfaceError, InternalError, ProgrammingError, IntegrityError, PoolTimeout):
+    for error in UNAVAILABLE:
         blueprint.register_error_handler(error, _answer_database)
 
 

@@ -7,10 +7,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from ..models import Base
 
+# What a request meets when the database is away, overloaded, read-only or not set up. ProgrammingError is how
+# PostgreSQL says that the tables are not there yet.
+UNAVAILABLE = (OperationalError, InterfaceError, InternalError, IntegrityError, ProgrammingError, PoolTimeout)
 TIMEOUT_SECONDS = 5
 CONNECTIONS = 10
 # A session that holds locks and says nothing belongs to a process that hangs: others wait for it no longer than this.

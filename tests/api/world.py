@@ -60,8 +60,7 @@ def dispose(app: Flask) -> None:
 def engine_of(app: Flask) -> sa.Engine:
     """Return the engine of ``app``."""
     with app.app_context():
-        bind = current_state().session.get_bind()
-        return bind if isinstance(bind, sa.Engine) else bind.engine
+        return current_state().engine
 
 
 def migrate(url: str) -> None:
