@@ -209,4 +209,7 @@ function showResult(name, { label, after, mode }, answer, seen) {
   if (isBelow) $("result").scrollIntoView({ block: "start" });
 }
 
-for (const button of document.querySelectorAll(".experiment")) button.addEventListener("click", () => experiment(button));
+for (const button of document.querySelectorAll(".experiment")) {
+  button.addEventListener("click", () => experiment(button));
+  button.disabled = false; // until here a click would have been lost without a word
+}

@@ -1,7 +1,7 @@
 """The lab in a real browser when something else than a button has changed or fails."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.lab.browser import Lab, log_in, outlook, press
 from tests.support.browser import Complaints
@@ -44,3 +44,17 @@ def test_what_fails_is_said_and_leaves_nothing_of_another_button(
 
     expect(page.locator("#result")).to_contain_text(words)
     expect(page.locator(".step pre, #outlook table")).to_have_count(0)
+
+
+def test_before_its_script_is_there_no_button_takes_a_click_that_would_be_lost(lab: Lab, page: Page) -> None:
+    log_in(page, lab)
+    held: list[Route] = []
+    page.route("**/static/lab.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks what it is given
+    page.goto(f"{lab.origin}/lab", wait_until="commit")
+
+    tampered = page.locator("[data-experiment=tampered]")
+    expect(tampered).to_be_disabled()
+    held[0].continue_()
+    tampered.click()
+
+    expect(page.locator("#result[data-done=tampered]")).to_be_visible()
