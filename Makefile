@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check mutants lock clean
+.PHONY: help install demo test check mutants bench lock clean
 
 help: ## Show these lines
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,14 +34,18 @@ check: .venv/.check ## Check style, types, imports, templates and the built whee
 mutants: .venv-mutants/.done ## Change the rules one by one in a copy, and see that a test notices each (some minutes)
 	.venv-mutants/bin/python -m tests.support.mutants $(ARGS)
 
+bench: .venv-bench/.done bench/peers/node_modules/.done ## Measure, the peers too (some hours; make bench ARGS="identify --quick")
+	.venv-bench/bin/python -m bench $(ARGS)
+
 lock: | .venv/bin/pip ## Make the lock files again from requirements/*.in (make lock ARGS=--upgrade)
 	$(PIP_INSTALL) uv
-	cd requirements && for name in demo test check server mutants; do \
+	cd requirements && for name in demo test check server granian mutants bench; do \
 		../$(LOCK) $$name.in --output-file $$name.txt || exit 1; \
 	done
 
 clean: ## Remove .venv and all that was built or cached
-	rm -rf .venv .venv-mutants mutants build dist htmlcov .coverage test-results tests/node/node_modules
+	rm -rf .venv .venv-mutants .venv-bench mutants build dist htmlcov .coverage test-results bench/results
+	rm -rf tests/node/node_modules bench/peers/node_modules
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -75,4 +79,15 @@ clean: ## Remove .venv and all that was built or cached
 .venv-mutants/.done: requirements/mutants.txt | .venv/bin/pip
 	.venv/bin/python -m venv --clear .venv-mutants
 	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+# Apart from .venv: the peers are of no use to anything else.
+.venv-bench/.done: requirements/bench.txt | .venv/bin/pip
+	.venv/bin/python -m venv --clear .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+# better-sqlite3 is compiled where no built one can be fetched: from Debian's headers (apt install libnode-dev), if there.
+bench/peers/node_modules/.done: bench/peers/package-lock.json
+	cd bench/peers && $(if $(wildcard /usr/include/node/node.h),npm_config_nodedir=/usr) npm ci --no-audit --no-fund
 	@touch $@

@@ -38,6 +38,8 @@ limit_request_field_size = 16_380  # a widget session is a header
 # Who called, and whether by TLS, is decided in one place: KALTALK_PROXY_HOPS. Gunicorn believes no header of it.
 forwarded_allow_ips = ""
 forwarder_headers = ""
+# To WSGI, X_Forwarded_For is X-Forwarded-For: a visitor would write what only the proxy may.
+header_map = "drop"
 secure_scheme_headers: dict[str, str] = {}
 
 # KalTalk's own line for each request has an id and no query; gunicorn's would repeat what a visitor sent.

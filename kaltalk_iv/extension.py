@@ -2,8 +2,11 @@
 
 import time
 from collections.abc import Callable
+from functools import cache
+from threading import Lock
 
 from flask import Flask
+from sqlalchemy.pool import QueuePool
 
 from .api import create_api, create_operations
 from .cli import commands
@@ -12,7 +15,9 @@ from .dashboard import create_dashboard
 from .limiter import Limiter
 from .rates import read_store
 from .state import Confirm, Database, Guard, State, install
-from .watching import watch
+from .store.database import CONNECTIONS
+from .store.reading import Reader
+from .watching import is_watched, watch
 
 
 class KalTalkIV:
@@ -46,12 +51,32 @@ class KalTalkIV:
         """Set up ``app``. Raises RuntimeError with the mend when its configuration lacks something."""
         settings, store = read_settings(app.config), read_store(app.config)
         limiter = Limiter(settings.rates, key=settings.session_keys[0], clock=self._clock, store=store)
-        install(app, State(settings, self._db, self._guard, self._clock, self._confirm, limiter=limiter))
+        reader = _once(self._reader) if settings.reads_directly else lambda: None
+        state = State(settings, self._db, self._guard, self._clock, self._confirm, limiter=limiter, reader=reader)
+        install(app, state)
         api = create_api()
         csrf = app.extensions.get("csrf")
         if csrf is not None:
             csrf.exempt(api)  # widgets send no cookies; the dashboard checks its own forms
         for blueprint in (api, create_dashboard(), create_operations()):
-            watch(blueprint)
+            if not is_watched(app):
+                watch(blueprint)
             app.register_blueprint(blueprint, url_prefix=self._url_prefix)
         app.cli.add_command(commands)
+
+    def _reader(self) -> Reader | None:
+        engine = self._db.session().get_bind().engine
+        # A database in memory has one connection: to read past the session there would end the session's transaction.
+        pool = engine.pool
+        return Reader(engine, pool.size() or CONNECTIONS, pool.timeout()) if isinstance(pool, QueuePool) else None
+
+
+def _once(make: Callable[[], Reader | None]) -> Callable[[], Reader | None]:
+    """Return what makes one reader, at the first request, however many threads ask for it then."""
+    made, lock = cache(make), Lock()
+
+    def get() -> Reader | None:
+        with lock:
+            return made()
+
+    return get

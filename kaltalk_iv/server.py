@@ -48,6 +48,7 @@ def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], f
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SECURE=True,
         SESSION_COOKIE_SAMESITE="Lax",
+        KALTALK_IV_DIRECT_READS=True,  # the database is ours alone
     )
     app.config.update(config or {})
     if not app.config.get("SECRET_KEY"):
@@ -62,18 +63,21 @@ def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], f
     db = SQLAlchemy(app)
     with app.app_context():
         prepare_engine(db.engine)
+    watch(app)
     KalTalkIV(app, db=db, guard=session_guard, confirm=session_confirm, url_prefix="", clock=clock)
     app.register_blueprint(create_login())
-    watch(app)
     trust_proxies(app, _whole_number(app.config, "KALTALK_PROXY_HOPS", 0, (0, MOST_HOPS)))
     finish_every_answer(app)
     return app
 
 
 def _log_as_json() -> None:
-    """Write JSON lines where the process is ours to serve with: made from the environment, and no other command."""
+    """Write JSON lines where the process is ours to serve with: made from the environment, and no other command.
+
+    Granian's own command is there too while a worker makes the application; only those of ``flask`` are others.
+    """
     command = click.get_current_context(silent=True)
-    if command is None or command.info_name == "run":
+    if command is None or command.info_name == "run" or os.environ.get("FLASK_RUN_FROM_CLI") != "true":
         level = os.environ.get("KALTALK_LOG_LEVEL") or "INFO"
         if level not in logging.getLevelNamesMapping():
             raise RuntimeError("KALTALK_LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL.")

@@ -7,19 +7,29 @@ import logging
 import os
 from http import HTTPStatus
 
-from flask import Flask, Response, request
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Request, Response, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .api.problems import answer_http, problem
 from .api.routes import finish
 from .dashboard.problems import error_page
-from .dashboard.protection import PERMISSIONS_POLICY, add_headers
+from .dashboard.protection import add_headers
+from .headers import PERMISSIONS_POLICY
 
 MOST_HOPS = 10
 # A year, and for this host alone: what lies below it is not ours to decide.
 HSTS = "max-age=31536000"
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": PERMISSIONS_POLICY,
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
 
 _log = logging.getLogger("kaltalk_iv")
 
@@ -29,6 +39,15 @@ class Sessions(SecureCookieSessionInterface):
 
     The server itself says what it is: a Host header would be a guess, because proxies send what they like.
     """
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Return the session; an empty one at once where no cookie came. Widgets send none, and ask the most."""
+        return super().open_session(app, request) if "HTTP_COOKIE" in request.environ else self.session_class()
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Write the cookie, where anybody has looked at the session at all."""
+        if session.accessed or session.modified or session:
+            super().save_session(app, session, response)
 
     def get_cookie_secure(self, app: Flask) -> bool:
         """Return whether the cookie is for TLS alone: always, save under the development server, which has none."""
@@ -99,16 +118,9 @@ def _answer_unrouted(error: HTTPException) -> Response:
 
 
 def _complete(response: Response) -> Response:
-    headers = {
-        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Permissions-Policy": PERMISSIONS_POLICY,
-        "Referrer-Policy": "same-origin",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-    }
-    for name, value in headers.items():
-        response.headers.setdefault(name, value)
+    if "X-Frame-Options" not in response.headers:  # what our blueprints answer has all of them
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = HSTS
     return response

@@ -24,6 +24,7 @@ from .service import coverage, events
 from .service.coverage import Tally
 from .service.events import Event
 from .service.readiness import Readiness
+from .store.reading import Reader
 
 _NAME = "kaltalk_iv"
 _log = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ class State:
     alarms: Alarms = field(default_factory=Alarms)
     readiness: Readiness = field(default_factory=Readiness)
     limiter: Limiter = field(default_factory=Limiter)
+    reader: Callable[[], Reader | None] = lambda: None
 
     @property
     def session(self) -> Session:

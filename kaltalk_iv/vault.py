@@ -4,6 +4,7 @@ import base64
 import binascii
 import os
 from collections.abc import Sequence
+from functools import lru_cache, partial
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -15,6 +16,7 @@ _KEY_BYTES = 32
 _FEWEST_DIFFERENT_BYTES = 12  # random ones have about thirty; "AAAA…" is somebody's placeholder
 _NONCE_BYTES = 12  # NIST SP 800-38D, section 5.2.1.1; random, and far below 2**32 uses of one key
 _VERSION = "v1."
+_REMEMBERED = 4096  # opened secrets in the memory of a process, which has the keys to open them anyway
 
 
 def generate_encryption_key() -> str:
@@ -30,6 +32,8 @@ class Vault:
         if not encryption_keys:
             raise ValueError("at least one encryption key is needed")
         self._ciphers = [AESGCM(_key_bytes(key, place)) for place, key in enumerate(encryption_keys, start=1)]
+        # A pure function of what is stored: a secret that is rotated, revoked or sealed anew is another ciphertext.
+        self._remembered = lru_cache(_REMEMBERED)(partial(self._open, ciphers=self._ciphers))
 
     def seal(self, secret: str, organization_id: str, secret_id: str) -> str:
         """Return the text to store for ``secret`` in the row (organization_id, secret_id)."""
@@ -42,17 +46,17 @@ class Vault:
 
         Raises SecretUnavailable for anything else: another row's ciphertext, a cut one, plain text, a lost key.
         """
-        return self._open(sealed, organization_id, secret_id, self._ciphers)
+        return self._remembered(sealed, organization_id, secret_id)
 
     def is_sealed_with_newest(self, sealed: str, organization_id: str, secret_id: str) -> bool:
         """True when the first key alone opens it."""
         try:
-            self._open(sealed, organization_id, secret_id, self._ciphers[:1])
+            self._open(sealed, organization_id, secret_id, ciphers=self._ciphers[:1])
         except SecretUnavailable:
             return False
         return True
 
-    def _open(self, sealed: str, organization_id: str, secret_id: str, ciphers: Sequence[AESGCM]) -> str:
+    def _open(self, sealed: str, organization_id: str, secret_id: str, *, ciphers: Sequence[AESGCM]) -> str:
         try:
             if not sealed.startswith(_VERSION):
                 raise ValueError

@@ -8,6 +8,7 @@ from flask import Blueprint, Flask, Response, g, request
 from .observing.requests import HEADER, begin_trace, current_trace, log_request
 from .state import current_state
 
+_WATCHED = "kaltalk_iv_watched"
 # Asked every few seconds by machines: said only to whoever wants everything.
 _QUIET = frozenset({"kaltalk_iv_operations.healthz", "kaltalk_iv_operations.readyz", "kaltalk_iv_operations.metrics"})
 
@@ -15,11 +16,18 @@ _QUIET = frozenset({"kaltalk_iv_operations.healthz", "kaltalk_iv_operations.read
 def watch(part: Blueprint | Flask) -> None:
     """Watch the requests of ``part``, those too that one of its own checks turns away.
 
-    An application that is ours is watched as a whole, for the addresses that no blueprint answers.
+    An application that is ours is watched as a whole, before its blueprints are: then they need not be.
     """
+    if isinstance(part, Flask):
+        part.extensions[_WATCHED] = True
     # Before the functions that run before a request, because each of them may answer it.
     part.url_value_preprocessor(_begin)
     part.after_request(_finish)
+
+
+def is_watched(app: Flask) -> bool:
+    """True when every request of ``app`` is watched."""
+    return _WATCHED in app.extensions
 
 
 def _begin(_endpoint: str | None, _values: dict[str, Any] | None) -> None:
@@ -28,10 +36,9 @@ def _begin(_endpoint: str | None, _values: dict[str, Any] | None) -> None:
 
 def _finish(response: Response) -> Response:
     trace = current_trace()
-    if trace is None or trace.is_finished:
+    if trace is None:
         return response
-    trace.is_finished = True
-    response.headers[HEADER] = trace.id
+    response.headers.add(HEADER, trace.id)
     viewer = g.get("kaltalk_iv_viewer")
     if viewer is not None:
         trace.organization_id = viewer.organization_id

@@ -28,8 +28,8 @@ def allow_page(response: Response) -> Response:
     response.headers.add("Vary", "Origin")
     origin = page_origin()
     if origin is not None and response.status_code != 403:
-        response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Access-Control-Expose-Headers"] = "Retry-After, X-Request-ID"
+        response.headers.add("Access-Control-Allow-Origin", origin)
+        response.headers.add("Access-Control-Expose-Headers", "Retry-After, X-Request-ID")
     return response
 
 
@@ -55,7 +55,8 @@ def errors_for_its_own_pages(organization_id: Callable[[], str]) -> Iterator[Non
 
 def check_page(organization_id: str) -> None:
     """Raise OriginNotAllowed or UnknownOrganization unless the calling page may speak to this organization."""
-    organization = get_organization(current_state().session, organization_id)
+    state = current_state()
+    organization = get_organization(state.reader() or state.session, organization_id)
     if organization is None:
         raise UnknownOrganization
     if not is_allowed(page_origin(), organization.origins):

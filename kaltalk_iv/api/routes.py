@@ -6,39 +6,54 @@ from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, jsonify, request, url_for
+from flask import Blueprint, Response, request, url_for
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import MethodNotAllowed
 
 from ..core.coverage import sighting_of
 from ..core.errors import IdentityRefused
 from ..core.policy import State, Verdict
 from ..core.text import parse_client_message_id, parse_message
+from ..headers import PERMISSIONS_POLICY
 from ..limiter import network_of
 from ..observing.requests import name_organization
 from ..rates import Limit
 from ..service import chat
 from ..service.events import IdentityFailed
-from ..service.identify import Identified, identify, read_request
+from ..service.identify import Identified, IdentifyRequest, identify, identify_unchanged, read_request
+from ..state import State as Application
 from ..state import current_state
 from ..store.messages import MessageRecord
 from . import cors, widget_file
 from .bodies import drain, read_bearer, read_json_object
 from .problems import add_error_handlers
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 IDENTIFY_BYTES = 16 * 1024
 MESSAGE_BYTES = 32 * 1024
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _DESCRIPTION_RULE = "/v1/openapi.json"
 _PUBLIC = frozenset({"kaltalk_iv_api.widget", "kaltalk_iv_api.description"})
 # JSON is for scripts that CORS lets read it: opened as a page or drawn into one, it is nothing.
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": PERMISSIONS_POLICY,
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
 }
+_FOR_OUR_PAGES = [*_HEADERS.items(), ("Cross-Origin-Resource-Policy", "same-origin"), ("Cache-Control", "no-store")]
+# Public files are made for the pages of other origins; `*` lets those use integrity and crossorigin.
+_FOR_ANY_PAGE = [
+    *_HEADERS.items(),
+    ("Cross-Origin-Resource-Policy", "cross-origin"),
+    ("Access-Control-Allow-Origin", "*"),
+]
 # Every method is routed, so that a wrong one gets a problem of ours and not the application's page.
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -72,13 +87,25 @@ def identify_visitor(organization_id: str) -> Response:
         _accept("POST")
         asked = read_request(read_json_object(IDENTIFY_BYTES), cors.page_origin())
     try:
-        found = state.commit(lambda session, now: identify(session, state.settings, organization_id, asked, now))
+        found = _identify(state, organization_id, asked)
     except IdentityRefused as refused:
         state.count(sighting_of(organization_id, Verdict(State.UNVERIFIED, refused.reason), refused.seconds_off))
         state.tell(IdentityFailed(organization_id, None, None, refused.reason, refused=True, at=state.clock()))
         raise
     state.count(sighting_of(organization_id, found.session.verdict, found.seconds_off))
-    return jsonify(_identified(found))
+    return _json(_identified(found))
+
+
+def _identify(state: Application, organization_id: str, asked: IdentifyRequest) -> Identified:
+    reader = state.reader()
+    if reader is not None:
+        unchanged = identify_unchanged(reader, state.settings, organization_id, asked, state.clock())
+        if unchanged is not None:
+            found, event = unchanged
+            if event is not None:
+                state.tell(event)
+            return found
+    return state.commit(lambda session, now: identify(session, state.settings, organization_id, asked, now))
 
 
 def messages() -> Response:
@@ -115,7 +142,7 @@ def widget() -> Response:
 def description() -> Response:
     """GET: these routes as an OpenAPI document that names the address they are mounted at."""
     mount = url_for("kaltalk_iv_api.description").removesuffix(_DESCRIPTION_RULE)
-    return jsonify(_description() | {"servers": [{"url": mount or "/"}]})
+    return _json(_description() | {"servers": [{"url": mount or "/"}]})
 
 
 @cache
@@ -141,17 +168,16 @@ def _send_message() -> Response:
 
     message, cursor = state.commit(send)
     state.metrics.message(message.state)
-    answer = jsonify({"message": _message(message), "cursor": cursor})
-    answer.status_code = HTTPStatus.CREATED
-    return answer
+    return _json({"message": _message(message), "cursor": cursor}, HTTPStatus.CREATED)
 
 
 def _read_messages() -> Response:
     state = current_state()
-    visitor = chat.enter(state.session, state.settings, read_bearer(), cors.page_origin(), state.clock())
+    source = state.reader() or state.session
+    visitor = chat.enter(source, state.settings, read_bearer(), cors.page_origin(), state.clock())
     name_organization(visitor.session.organization_id)
-    thread = chat.read_thread(state.session, visitor, request.args.get("after", chat.START))
-    return jsonify(
+    thread = chat.read_thread(source, visitor, request.args.get("after", chat.START))
+    return _json(
         {
             "messages": [_message(line) for line in thread.messages],
             "cursor": thread.cursor,
@@ -169,13 +195,11 @@ def finish(response: Response) -> Response:
     """Return ``response`` with the headers of the API."""
     current_state().write_counts_after(response)
     drain()
-    response.headers.update(_HEADERS)
-    if request.endpoint not in _PUBLIC:
-        response.headers["Cache-Control"] = "no-store"
-        return cors.allow_page(response)
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # made for other origins' pages
-    response.headers["Access-Control-Allow-Origin"] = "*"  # a public file; lets pages use integrity and crossorigin
-    return response
+    if request.endpoint in _PUBLIC:
+        response.headers.extend(_FOR_ANY_PAGE)
+        return response
+    response.headers.extend(_FOR_OUR_PAGES)
+    return cors.allow_page(response)
 
 
 def _identified(found: Identified) -> dict[str, Any]:
@@ -196,6 +220,18 @@ def _identified(found: Identified) -> dict[str, Any]:
         },
         "warnings": [{"code": note.code, "field": note.field, "detail": note.detail} for note in found.notices],
     }
+
+
+class _Answer(Response):
+    """A JSON answer that is complete as it is made: Werkzeug need not work its headers out and copy them."""
+
+    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002 - the name is Werkzeug's
+        return self.headers
+
+
+def _json(body: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
+    text = f"{_encode(body)}\n".encode()
+    return _Answer(text, status, [("Content-Type", "application/json"), ("Content-Length", str(len(text)))])
 
 
 def _message(line: MessageRecord) -> dict[str, Any]:

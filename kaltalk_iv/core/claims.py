@@ -126,9 +126,12 @@ def parse_name(value: object) -> str:
         raise InvalidClaim("name", f"name must be text, not {_json_type(value)}.")
     if len(value) > 4 * MAX_NAME:
         raise InvalidClaim("name", f"name has {len(value)} characters; at most {MAX_NAME} are kept.")
-    if _SURROGATE.search(value):
+    if value.isascii() and value.isprintable():  # most names: only blanks are to be seen to
+        cleaned = " ".join(value.split())
+    elif _SURROGATE.search(value):
         raise InvalidClaim("name", "name holds half a character (a lone surrogate).")
-    cleaned = " ".join("".join(_printable(character) for character in value).split())
+    else:
+        cleaned = " ".join("".join(_printable(character) for character in value).split())
     if len(cleaned) > MAX_NAME or not any(map(_is_readable, cleaned)):
         raise InvalidClaim("name", f"name must have 1 to {MAX_NAME} readable characters.")
     return cleaned
@@ -163,10 +166,15 @@ def read_profile(values: Mapping[str, Any]) -> tuple[str | None, str | None, tup
     return email, name, tuple(warnings)
 
 
-def read_self_claimed(values: Mapping[str, Any], id_field: str) -> tuple[Claims, tuple[Notice, ...]]:
+def read_self_claimed(
+    values: Mapping[str, Any],
+    id_field: str,
+    profile: tuple[str | None, str | None, tuple[Notice, ...]] | None = None,
+) -> tuple[Claims, tuple[Notice, ...]]:
     """Return what ``values`` claim without proof, each value on its own; bad ones are dropped with a warning.
 
-    ``id_field`` is ``sub`` in a payload and ``externalId`` in a page's plain fields.
+    ``id_field`` is ``sub`` in a payload and ``externalId`` in a page's plain fields; ``profile`` is what
+    ``read_profile`` returned for ``values``, where that is known.
     """
     external_id = None
     warnings: tuple[Notice, ...] = ()
@@ -175,7 +183,7 @@ def read_self_claimed(values: Mapping[str, Any], id_field: str) -> tuple[Claims,
             external_id = parse_external_id(values[id_field], id_field)
         except InvalidClaim as error:
             warnings = (Notice("id_dropped", id_field, error.detail),)
-    email, name, more = read_profile(values)
+    email, name, more = read_profile(values) if profile is None else profile
     return Claims(external_id, email, name), warnings + more
 
 

@@ -49,5 +49,5 @@ def is_active(expires_at: float | None, revoked_at: float | None, now: float) ->
 
 def active(secrets: Iterable[SigningSecret], now: float) -> tuple[SigningSecret, ...]:
     """Return the secrets that verify at ``now``, newest first."""
-    verifying = (secret for secret in secrets if is_active(secret.expires_at, secret.revoked_at, now))
+    verifying = [secret for secret in secrets if is_active(secret.expires_at, secret.revoked_at, now)]
     return tuple(sorted(verifying, key=lambda secret: (secret.created_at, secret.id), reverse=True))

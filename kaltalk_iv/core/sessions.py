@@ -7,6 +7,8 @@ from .claims import Claims
 from .errors import Reason
 from .policy import State, Verdict
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 @dataclass(frozen=True, slots=True)
 class WidgetSession:
@@ -51,7 +53,7 @@ def pack(session: WidgetSession) -> bytes:
         session.proven_until,
         session.expires_at,
     ]
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(values).encode()
 
 
 def unpack(packed: bytes) -> WidgetSession:

@@ -1,14 +1,15 @@
 """Reading a user token: what a ``userJwt`` must be before it proves anything.
 
-``verify`` answers or raises; ``inspect`` walks the same checks and says of each how it went; ``decode_unverified``,
-``decode_header`` and ``decode_payload`` read what proved nothing. PyJWT computes and compares the signature. The rest
-is ours, because ``jwt.decode`` lets through what must not pass (docs/architecture.md lists it).
+``verify`` answers or raises; ``inspect`` walks the same checks and says of each how it went; ``UserToken`` reads what
+proved nothing. PyJWT computes and compares the signature. The rest is ours, because ``jwt.decode`` lets through what
+must not pass (docs/architecture.md lists it).
 """
 
 import base64
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from jwt.algorithms import HMACAlgorithm
@@ -35,6 +36,9 @@ CLOCK_SKEW_SECONDS = 60  # for iat and nbf alone; exp has no leeway
 _HS256 = HMACAlgorithm(HMACAlgorithm.SHA256)
 _SHAPE = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)(?:\.([A-Za-z0-9_-]*))?")
 _SIGNATURE_LENGTH = 43  # 32 bytes in base64url without padding
+_LAST_CHARACTERS = frozenset("AEIMQUYcgkosw048")  # those of base64url whose last two bits are zero
+_USUAL_HEADERS = 256
+_USUAL_HEADER_LENGTH = 128
 _REFUSED_HEADERS = ("crit", "b64", "zip", "enc")
 
 
@@ -61,17 +65,57 @@ class Check:
     detail: str
 
 
-@dataclass(slots=True)
-class _Reading:
-    """What is known of one token so far. Each check reads what the ones before it have found."""
+class UserToken:
+    """What a page sent as ``userJwt``, whatever it is. It is taken apart once, for the claims and for the checks."""
 
-    token: object = field(repr=False)
+    __slots__ = ("_payload", "_profile", "_segments", "_value")
+
+    def __init__(self, value: object) -> None:
+        """Raises nothing: what ``value`` is shows when it is read."""
+        self._value = value
+        self._segments: tuple[str, str, str] | None = None
+        self._payload: dict[str, Any] | None = None
+        self._profile: tuple[str | None, str | None, tuple[Notice, ...]] | None = None
+
+    @property
+    def segments(self) -> tuple[str, str, str]:
+        """Header, payload and signature as they were sent. Raises Malformed."""
+        if self._segments is None:
+            self._segments = _split(self._value)
+        return self._segments
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The payload, proving nothing. Raises Malformed."""
+        if self._payload is None:
+            self._payload = _decode_object(self.segments[1], "payload")
+        return self._payload
+
+    @property
+    def profile(self) -> tuple[str | None, str | None, tuple[Notice, ...]]:
+        """E-mail, name, and what was dropped of them, proving nothing. Raises Malformed."""
+        if self._profile is None:
+            self._profile = read_profile(self.payload)
+        return self._profile
+
+    def claims(self) -> tuple[Claims, tuple[Notice, ...]] | None:
+        """Return what is claimed, proving nothing, or None when the payload cannot be read. Raises nothing."""
+        try:
+            return read_self_claimed(self.payload, "sub", self.profile)
+        except Malformed:
+            return None
+
+
+@dataclass(slots=True, repr=False)
+class _Reading:
+    """What is known of one token so far. Each check reads what the ones before it have found. It is never shown."""
+
+    token: UserToken
     secrets: Sequence[SigningSecret]
     now: float
     max_lifetime: float
-    segments: tuple[str, str, str] = field(default=("", "", ""), repr=False)
     secret_id: str = ""
-    payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    payload: Mapping[str, Any] = field(default_factory=dict)
     expires_at: float = 0.0
     issued_at: float | None = None
     external_id: str = ""
@@ -83,12 +127,12 @@ class _Reading:
 def verify(
     token: object, secrets: Sequence[SigningSecret], now: float, max_lifetime: float = MAX_LIFETIME_SECONDS
 ) -> Proof:
-    """Return what ``token`` proves at ``now``.
+    """Return what ``token``, a UserToken or what a page sent, proves at ``now``.
 
     ``secrets`` are the active ones, newest first; ``now`` is in Unix seconds, ``max_lifetime`` in seconds.
     Raises a TokenError, and nothing else, for everything that is not a good token.
     """
-    reading = _Reading(token, secrets, now, max_lifetime)
+    reading = _reading(token, secrets, now, max_lifetime)
     for _name, check in _CHECKS:
         check(reading)
     return _proof(reading)
@@ -98,7 +142,7 @@ def inspect(
     token: object, secrets: Sequence[SigningSecret], now: float, max_lifetime: float = MAX_LIFETIME_SECONDS
 ) -> tuple[tuple[Check, ...], Proof | TokenError]:
     """Return each check by name and how it went, and the verdict that ``verify`` would give. Raises nothing."""
-    reading = _Reading(token, secrets, now, max_lifetime)
+    reading = _reading(token, secrets, now, max_lifetime)
     checks: list[Check] = []
     failure: TokenError | None = None
     for name, check in _CHECKS:
@@ -115,8 +159,7 @@ def inspect(
 
 def decode_unverified(token: object) -> tuple[Claims, tuple[Notice, ...]] | None:
     """Return what ``token`` claims, proving nothing, or None when its payload cannot be read. Raises nothing."""
-    payload = decode_payload(token)
-    return None if payload is None else read_self_claimed(payload, "sub")
+    return UserToken(token).claims()
 
 
 def decode_header(token: object) -> dict[str, Any] | None:
@@ -131,13 +174,17 @@ def decode_payload(token: object) -> dict[str, Any] | None:
 
 def signed_by(token: object, secrets: Sequence[SigningSecret]) -> str | None:
     """Return the id of the secret that signed ``token``, whatever else is wrong with it, or None."""
-    reading = _Reading(token, secrets, 0, 0)
+    reading = _reading(token, secrets, 0, 0)
     try:
         for check in (_check_shape, _check_header, _check_signature):
             check(reading)
     except TokenError:
         return None
     return reading.secret_id
+
+
+def _reading(token: object, secrets: Sequence[SigningSecret], now: float, max_lifetime: float) -> _Reading:
+    return _Reading(token if isinstance(token, UserToken) else UserToken(token), secrets, now, max_lifetime)
 
 
 def _decode_part(token: object, place: int, name: str) -> dict[str, Any] | None:
@@ -171,14 +218,21 @@ def _decode_object(segment: str, name: str) -> dict[str, Any]:
         raise Malformed(f"The {name} of the token is not a strict JSON object: {error.detail}") from None
 
 
+@lru_cache(_USUAL_HEADERS)
+def _usual_header(segment: str) -> Mapping[str, Any]:
+    """Return a short header: a host writes the same one on every token, and it holds nothing secret."""
+    return _decode_object(segment, "header")
+
+
 def _check_shape(reading: _Reading) -> str:
-    reading.segments = _split(reading.token)
+    _ = reading.token.segments
     return "Three base64url parts joined by dots."
 
 
 def _check_header(reading: _Reading) -> str:
     """RFC 8725, sections 3.1 and 3.2: the algorithm is ours to choose, and the token never picks its key."""
-    header = _decode_object(reading.segments[0], "header")
+    encoded = reading.token.segments[0]
+    header = _usual_header(encoded) if len(encoded) <= _USUAL_HEADER_LENGTH else _decode_object(encoded, "header")
     if header.get("alg") != "HS256":  # a list or an object compares unequal like any other value
         raise UnsupportedAlgorithm('The header must say "alg": "HS256", exactly so.')
     typ = header.get("typ", "JWT")
@@ -191,13 +245,13 @@ def _check_header(reading: _Reading) -> str:
 
 
 def _check_signature(reading: _Reading) -> str:
-    header, payload, encoded = reading.segments
+    header, payload, encoded = reading.token.segments
     if len(encoded) != _SIGNATURE_LENGTH:
         raise Malformed(f"The signature has {len(encoded)} characters; an HS256 signature has {_SIGNATURE_LENGTH}.")
-    signature = _decode_segment(encoded, "signature")
     # The last character carries two unused bits: without this, four spellings of one signature would pass.
-    if base64.urlsafe_b64encode(signature).rstrip(b"=").decode() != encoded:
+    if encoded[-1] not in _LAST_CHARACTERS:
         raise Malformed("The signature's last character has bits set that base64url leaves zero.")
+    signature = _decode_segment(encoded, "signature")
     signed = f"{header}.{payload}".encode()
     for secret in reading.secrets:
         if _HS256.verify(signed, secret.key, signature):
@@ -207,7 +261,7 @@ def _check_signature(reading: _Reading) -> str:
 
 
 def _check_payload(reading: _Reading) -> str:
-    reading.payload = _decode_object(reading.segments[1], "payload")
+    reading.payload = reading.token.payload
     return "A strict JSON object."
 
 
@@ -245,7 +299,7 @@ def _check_sub(reading: _Reading) -> str:
 
 
 def _check_profile(reading: _Reading) -> str:
-    reading.email, reading.name, reading.notices = read_profile(reading.payload)
+    reading.email, reading.name, reading.notices = reading.token.profile
     return "email and name are usable." if not reading.notices else "A bad value was dropped; the token still counts."
 
 

@@ -10,13 +10,13 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import ValidationError
 
+from ..headers import PERMISSIONS_POLICY
 from ..state import Role, Viewer, current_state
 
 FORM_BYTES = 64 * 1024
 # A page stays open for a working day. The token is bound to the browser's session, which ends earlier.
 CSRF_SECONDS = 12 * 60 * 60
 PUBLIC = frozenset({"kaltalk_iv_dashboard.asset"})
-PERMISSIONS_POLICY = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
 FORGED = "This form was not sent from a page that we gave you, or that page has grown too old."
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -55,6 +55,10 @@ def refuse_forged_forms() -> None:
     if request.method in _SAFE:
         return
     request.max_content_length = FORM_BYTES
+    if request.content_length is not None:
+        # Some servers end a body by themselves, and do so too when the browser is cut off: half a reply would be sent.
+        # Without their mark, Werkzeug counts, and what falls short is a 400.
+        request.environ.pop("wsgi.input_terminated", None)
     try:
         validate_csrf(request.form.get(_csrf_field()), time_limit=CSRF_SECONDS)
     except ValidationError:

@@ -7,6 +7,8 @@ that was asked.
 """
 
 import os
+from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -25,18 +27,22 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
-        self._identifies = Counter(
+        identifies = Counter(
             "kaltalk_identifies", "Identifies, by what they came to.", ["outcome", "reason"], registry=registry
         )
         self._messages = Counter(
             "kaltalk_messages", "Visitors' messages that were accepted, by state.", ["state"], registry=registry
         )
-        self._requests = Counter(
+        requests = Counter(
             "kaltalk_requests", "Answers, by route and status.", ["endpoint", "status"], registry=registry
         )
-        self._seconds = Histogram(
+        seconds = Histogram(
             "kaltalk_request_seconds", "How long an answer took.", ["endpoint"], registry=registry, buckets=_SECONDS
         )
+        # A series is looked up once: prometheus_client checks its labels each time. There are few, see above.
+        self._identifies: Callable[..., Counter] = cache(identifies.labels)
+        self._requests: Callable[..., Counter] = cache(requests.labels)
+        self._seconds: Callable[..., Histogram] = cache(seconds.labels)
         self._problems = Counter(
             "kaltalk_problems", "Refusals and errors of the widget's API, by code.", ["code"], registry=registry
         )
@@ -59,7 +65,7 @@ class Metrics:
 
     def identify(self, sighting: Sighting) -> None:
         """Count an identify."""
-        self._identifies.labels(sighting.outcome.value, sighting.reason.value if sighting.reason else "").inc()
+        self._identifies(sighting.outcome.value, sighting.reason.value if sighting.reason else "").inc()
 
     def message(self, state: str) -> None:
         """Count a message that was accepted; one that was sent again too."""
@@ -67,8 +73,8 @@ class Metrics:
 
     def request(self, endpoint: str, status: int, seconds: float) -> None:
         """Count an answer of the route ``endpoint``."""
-        self._requests.labels(endpoint, status).inc()
-        self._seconds.labels(endpoint).observe(seconds)
+        self._requests(endpoint, status).inc()
+        self._seconds(endpoint).observe(seconds)
 
     def problem(self, code: str) -> None:
         """Count a problem by its stable code."""

@@ -22,7 +22,6 @@ class Trace:
     id: str
     organization_id: str | None = None
     began: float = field(default_factory=time.perf_counter)
-    is_finished: bool = False
 
     @property
     def seconds(self) -> float:
@@ -31,13 +30,9 @@ class Trace:
 
 
 def begin_trace(*, trust_header: bool) -> None:
-    """Give the request an id: a new one or, behind a proxy of ours, the plain one that the proxy has put on it.
-
-    Called for the blueprint and the application alike; the first call counts.
-    """
-    if "kaltalk_iv_trace" not in g:
-        given = request.headers.get(HEADER, "") if trust_header else ""
-        g.kaltalk_iv_trace = Trace(given if _GIVEN.fullmatch(given) else secrets.token_hex(16))
+    """Give the request an id: a new one or, behind a proxy of ours, the plain one that the proxy has put on it."""
+    given = request.headers.get(HEADER, "") if trust_header else ""
+    g.kaltalk_iv_trace = Trace(given if _GIVEN.fullmatch(given) else secrets.token_hex(16))
 
 
 def current_trace() -> Trace | None:

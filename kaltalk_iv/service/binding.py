@@ -4,6 +4,8 @@ Proven claims find by ``sub``, else adopt a record that has no id and the proven
 land on a record and change as little as possible. Nothing here merges two records.
 """
 
+from dataclasses import dataclass
+
 from sqlalchemy.orm import Session
 
 from ..core.claims import Claims, email_key
@@ -37,6 +39,26 @@ def bind(
         if decision.claims.external_id is not None:
             known = customers.find_by_external_id(session, organization_id, decision.claims.external_id)
     raise RuntimeError("binding a customer lost every race")
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Whom a decision lands on; None when nobody is named."""
+
+    customer_id: str | None
+
+
+def find_bound(decision: Decision, known: CustomerRecord | None, now: float) -> Bound | None:
+    """Return what ``bind`` would, when it would write nothing; None when it would, or would have to read more."""
+    claims = decision.claims
+    if decision.proof is None and claims.external_id is None and claims.email is None:
+        return Bound(None)
+    if known is None:
+        return None
+    if decision.proof is not None:
+        return Bound(known.id) if _is_current(known, decision.proof, now) else None
+    is_downgraded = decision.downgrades and decision.reason is not None and known.verified
+    return None if is_downgraded or _is_change_due(known, claims, now) else Bound(known.id)
 
 
 def _bind_proven(
@@ -82,9 +104,13 @@ def _bind_self_claimed(
         customers.downgrade(session, organization_id, record.id, decision.reason, now)
         downgraded = IdentityDowngraded(organization_id, record.id, record.external_id, decision.reason, now)
         events.note(session, downgraded)
-    if _would_change(record, claims) or now - record.last_seen_at >= SEEN_EVERY_SECONDS:
+    if _is_change_due(record, claims, now):
         customers.apply_self_claimed(session, organization_id, record.id, claims, now)
     return record.id
+
+
+def _is_change_due(record: CustomerRecord, claims: Claims, now: float) -> bool:
+    return _would_change(record, claims) or now - record.last_seen_at >= SEEN_EVERY_SECONDS
 
 
 def _would_change(record: CustomerRecord, claims: Claims) -> bool:

@@ -25,6 +25,7 @@ from ..store import conversations, messages, organizations, sessions, signing_se
 from ..store.conversations import ConversationRecord
 from ..store.messages import MessageRecord
 from ..store.organizations import SessionRecords
+from ..store.reading import Reader
 
 PAGE_LENGTH = 100
 
@@ -54,13 +55,13 @@ class Thread:
     verdict: Verdict
 
 
-def enter(session: Session, settings: Settings, token: object, origin: str | None, now: float) -> Visitor:
+def enter(source: Session | Reader, settings: Settings, token: object, origin: str | None, now: float) -> Visitor:
     """Return the visitor whose session ``token`` is, as the organization's mode and secrets have it now.
 
     Raises SessionInvalid, SessionExpired, SessionEnded, OriginNotAllowed, or IdentityRefused when the mode has become
     ``required`` and the session proves nothing (any more).
     """
-    widget_session, records = _admit(session, settings, token, origin, now)
+    widget_session, records = _admit(source, settings, token, origin, now)
     if records.ended:
         raise SessionEnded("This widget session was ended. Identify again.")
     mode = records.organization.effective_mode
@@ -142,7 +143,9 @@ def _locked_thread(session: Session, visitor: Visitor, now: float) -> Conversati
 def speak(session: Session, thread: ConversationRecord, speaker: WidgetSession, verdict: Verdict, now: float) -> None:
     """Let ``thread`` follow the session that speaks in it now; a change of its identity becomes a line."""
     before = thread.verdict
-    if thread.secret_id is not None and signing_secrets.is_revoked(session, speaker.organization_id, thread.secret_id):
+    # What a verified speaker is proven by is not revoked: that was asked when it came in.
+    is_known_good = verdict.state is State.VERIFIED and thread.secret_id == speaker.secret_id
+    if thread.secret_id is not None and not is_known_good and _is_revoked(session, speaker, thread.secret_id):
         before = Verdict(State.UNVERIFIED, Reason.SECRET_REVOKED)
     if thread.message_count and before != verdict:
         messages.append(
@@ -156,7 +159,11 @@ def speak(session: Session, thread: ConversationRecord, speaker: WidgetSession, 
             text=before.state,
             now=now,
         )
-    conversations.change_speaker(session, thread.id, speaker, verdict, now, is_change=before != verdict)
+    conversations.change_speaker(session, thread, speaker, verdict, now, is_change=before != verdict)
+
+
+def _is_revoked(session: Session, speaker: WidgetSession, secret_id: str) -> bool:
+    return signing_secrets.is_revoked(session, speaker.organization_id, secret_id)
 
 
 def _open_again(session: Session, thread: ConversationRecord, visitor: Visitor, now: float) -> None:
@@ -178,14 +185,14 @@ def _open_again(session: Session, thread: ConversationRecord, visitor: Visitor, 
     )
 
 
-def read_thread(session: Session, visitor: Visitor, after: str) -> Thread:
+def read_thread(source: Session | Reader, visitor: Visitor, after: str) -> Thread:
     """Return what the visitor may read after the cursor ``after``. Raises Unreadable for a cursor that is none."""
     known_thread, position = _parse_cursor(after)
-    thread = conversations.thread_of(session, visitor.session, is_verified=visitor.is_verified)
+    thread = conversations.thread_of(source, visitor.session, is_verified=visitor.is_verified)
     if thread is None:
         return Thread((), START, visitor.verdict)
     lines = messages.visible_messages(
-        session,
+        source,
         visitor.session,
         thread.id,
         is_verified=visitor.is_verified,
@@ -208,10 +215,10 @@ def end_session(session: Session, settings: Settings, token: object, origin: str
 
 
 def _admit(
-    session: Session, settings: Settings, token: object, origin: str | None, now: float
+    source: Session | Reader, settings: Settings, token: object, origin: str | None, now: float
 ) -> tuple[WidgetSession, SessionRecords]:
     visitor = unseal(token, settings.session_keys, now)
-    records = organizations.load_for_session(session, visitor.organization_id, visitor.secret_id, visitor.id)
+    records = organizations.load_for_session(source, visitor.organization_id, visitor.secret_id, visitor.id)
     if records is None:
         raise SessionInvalid("The organization of this widget session is gone.")
     if not origins.is_allowed(origin, records.organization.origins):

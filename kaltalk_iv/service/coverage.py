@@ -5,7 +5,7 @@ No request waits for its count. A worker that is killed loses what it counted in
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
@@ -64,8 +64,11 @@ class Tally:
 
 
 def _sum(one: CountRow, other: CountRow) -> CountRow:
-    return replace(
-        one,
+    return CountRow(
+        organization_id=one.organization_id,
+        hour=one.hour,
+        outcome=one.outcome,
+        reason=one.reason,
         count=one.count + other.count,
         first_at=min(one.first_at, other.first_at),
         last_at=max(one.last_at, other.last_at),

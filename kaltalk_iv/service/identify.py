@@ -21,25 +21,26 @@ from ..core.errors import (
 from ..core.keyring import SigningSecret
 from ..core.policy import Decision, FailedToken, Mode, NoToken, Token, UncheckedToken, Verdict, decide
 from ..core.sessions import WidgetSession
+from ..core.tokens import UserToken
 from ..session_seal import seal, unseal
 from ..store import conversations, organizations, signing_secrets
 from ..store.database import new_id
 from ..store.organizations import IdentifyRecords
+from ..store.reading import Reader
 from ..store.signing_secrets import SecretRecord
 from . import events
-from .binding import bind
+from .binding import bind, find_bound
 from .chat import speak
-from .events import IdentityFailed, IdentityVerified
+from .events import Event, IdentityFailed, IdentityVerified
 
 STAMP_SECRET_EVERY_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class IdentifyRequest:
-    """What the page sent. ``has_token`` is true for any ``userJwt`` at all, null too: null proves nothing."""
+    """What the page sent. ``token`` is there for any ``userJwt`` at all, null too: null proves nothing."""
 
-    has_token: bool
-    user_jwt: object = field(repr=False)
+    token: UserToken | None
     plain: Claims
     session: object = field(repr=False)
     origin: str | None
@@ -56,10 +57,21 @@ class Identified:
     seconds_off: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """A request that may go on: what is stored of it, what follows from it, and the session that the page had."""
+
+    records: IdentifyRecords
+    decision: Decision
+    notices: tuple[Notice, ...]
+    prior: WidgetSession | None
+
+
 def read_request(body: dict[str, Any], origin: str | None) -> IdentifyRequest:
     """Return the request that a JSON ``body`` is. Unusable plain fields are dropped with a warning."""
     plain, notices = read_self_claimed(body, "externalId")
-    return IdentifyRequest("userJwt" in body, body.get("userJwt"), plain, body.get("session"), origin, notices)
+    token = UserToken(body["userJwt"]) if "userJwt" in body else None
+    return IdentifyRequest(token, plain, body.get("session"), origin, notices)
 
 
 def identify(
@@ -69,28 +81,72 @@ def identify(
 
     Raises UnknownOrganization, OriginNotAllowed, IdentityRefused (mode ``required``) or SecretUnavailable.
     """
-    decoded = tokens.decode_unverified(request.user_jwt) if request.has_token else None
+    weighed = _weigh_request(session, settings, organization_id, request, now)
+    decision = weighed.decision
+    for secret in weighed.records.secrets:
+        if _is_stamp_due(secret, decision, now):
+            signing_secrets.stamp_secret(session, organization_id, secret.id, now)
+    customer_id = bind(session, organization_id, decision, weighed.records.customer, now)
+    event = _event(organization_id, customer_id, decision, now)
+    if event is not None:
+        events.note(session, event)
+    found = _answer(settings, organization_id, weighed, customer_id, now)
+    if _names_nobodys_session(weighed, found.session):
+        begun = conversations.nobodys_thread(session, found.session)
+        if begun is not None:
+            speak(session, begun, found.session, found.session.verdict, now)
+    return found
+
+
+def identify_unchanged(
+    reader: Reader, settings: Settings, organization_id: str, request: IdentifyRequest, now: float
+) -> tuple[Identified, Event | None] | None:
+    """Return what ``identify`` would, and its event, when it has nothing to write; None when it has.
+
+    That is nearly every identify of every day: a known customer with unchanged claims. It needs no transaction: all
+    that it stands on is read by one statement. Raises what ``identify`` raises.
+    """
+    weighed = _weigh_request(reader, settings, organization_id, request, now)
+    decision = weighed.decision
+    if any(_is_stamp_due(secret, decision, now) for secret in weighed.records.secrets):
+        return None
+    bound = find_bound(decision, weighed.records.customer, now)
+    if bound is None:
+        return None
+    found = _answer(settings, organization_id, weighed, bound.customer_id, now)
+    if _names_nobodys_session(weighed, found.session):
+        return None
+    return found, _event(organization_id, bound.customer_id, decision, now)
+
+
+def _weigh_request(
+    source: Session | Reader, settings: Settings, organization_id: str, request: IdentifyRequest, now: float
+) -> _Weighed:
+    decoded = None if request.token is None else request.token.claims()
     claimed = request.plain if decoded is None else decoded[0].filled_up_from(request.plain)
     prior = _prior_session(settings, organization_id, request, now)
     prior_id = None if prior is None else prior.id
-    records = organizations.load_for_identify(session, organization_id, claimed.external_id, prior_id, now)
+    records = organizations.load_for_identify(source, organization_id, claimed.external_id, prior_id, now)
     if records is None:
         raise UnknownOrganization
     if not origins.is_allowed(request.origin, records.organization.origins):
         raise OriginNotAllowed
-    mode = records.organization.effective_mode
     token: Token = NoToken()
     notices: tuple[Notice, ...] = ()
-    if request.has_token:
-        token, notices = weigh(settings, organization_id, mode, records.secrets, request.user_jwt, decoded, now)
+    mode = records.organization.effective_mode
+    if request.token is not None:
+        token, notices = weigh(settings, organization_id, mode, records.secrets, request.token, now)
     decision = decide(mode, token, request.plain)
     if decision.refused and decision.reason is not None:
         raise IdentityRefused(decision.reason, decision.seconds_off)
-    _stamp_secret(session, records, decision, now)
-    customer_id = bind(session, organization_id, decision, records.customer, now)
-    _note(session, organization_id, customer_id, decision, now)
-    if records.prior_ended:
-        prior = None
+    all_notices = request.notices + notices + decision.notices
+    return _Weighed(records, decision, all_notices, None if records.prior_ended else prior)
+
+
+def _answer(
+    settings: Settings, organization_id: str, weighed: _Weighed, customer_id: str | None, now: float
+) -> Identified:
+    decision, prior = weighed.decision, weighed.prior
     goes_on = prior is not None and prior.is_continued_by(decision.state, decision.claims)
     visitor = WidgetSession(
         id=prior.id if prior is not None and goes_on else new_id("ses"),
@@ -102,12 +158,14 @@ def identify(
         proven_until=None if decision.proof is None else decision.proof.expires_at,
         expires_at=now + settings.session_lifetime,
     )
-    if prior is not None and goes_on and prior.customer_id is None and customer_id is not None:
-        begun = conversations.nobodys_thread(session, visitor)
-        if begun is not None:
-            speak(session, begun, visitor, visitor.verdict, now)
-    text = seal(visitor, settings.session_keys[0])
-    return Identified(visitor, text, request.notices + notices + decision.notices, decision.seconds_off)
+    return Identified(visitor, seal(visitor, settings.session_keys[0]), weighed.notices, decision.seconds_off)
+
+
+def _names_nobodys_session(weighed: _Weighed, visitor: WidgetSession) -> bool:
+    """True when the session of the page goes on, was nobody's so far, and is a customer's from now on."""
+    prior = weighed.prior
+    is_first = prior is not None and prior.id == visitor.id and prior.customer_id is None
+    return is_first and visitor.customer_id is not None
 
 
 def weigh(
@@ -115,22 +173,22 @@ def weigh(
     organization_id: str,
     mode: Mode,
     stored: tuple[SecretRecord, ...],
-    user_jwt: object,
-    decoded: tuple[Claims, tuple[Notice, ...]] | None,
+    user_token: UserToken,
     now: float,
 ) -> tuple[Token, tuple[Notice, ...]]:
     """Return what a token is worth in the effective ``mode``, and the notes that come with it.
 
-    ``stored`` are the active secrets, sealed; ``decoded`` is what the token claims without proof. An identify and
-    Test it both ask here, so that neither can say what the other would not. Raises SecretUnavailable.
+    ``stored`` are the active secrets, sealed. An identify and Test it both ask here, so that neither can say what the
+    other would not. Raises SecretUnavailable.
     """
-    claims, notices = (None, ()) if decoded is None else decoded
     if mode is Mode.OFF:
+        claims, notices = user_token.claims() or (None, ())
         return UncheckedToken(claims), notices
     try:
         secrets = open_secrets(settings, organization_id, stored, now)
-        return tokens.verify(user_jwt, secrets, now, settings.max_token_lifetime), ()
+        return tokens.verify(user_token, secrets, now, settings.max_token_lifetime), ()
     except TokenError as error:
+        claims, notices = user_token.claims() or (None, ())
         return FailedToken(error.reason, claims, _seconds_off(error)), notices
 
 
@@ -157,23 +215,18 @@ def open_secret(settings: Settings, organization_id: str, stored: SecretRecord) 
     return SigningSecret(stored.id, key, stored.created_at, stored.expires_at, stored.revoked_at)
 
 
-def _stamp_secret(session: Session, records: IdentifyRecords, decision: Decision, now: float) -> None:
-    if decision.proof is None:
-        return
-    for secret in records.secrets:
-        is_it = secret.id == decision.proof.secret_id
-        if is_it and now - (secret.last_verified_at or 0) >= STAMP_SECRET_EVERY_SECONDS:
-            signing_secrets.stamp_secret(session, records.organization.id, secret.id, now)
+def _is_stamp_due(secret: SecretRecord, decision: Decision, now: float) -> bool:
+    is_it = decision.proof is not None and secret.id == decision.proof.secret_id
+    return is_it and now - (secret.last_verified_at or 0) >= STAMP_SECRET_EVERY_SECONDS
 
 
-def _note(session: Session, organization_id: str, customer_id: str | None, decision: Decision, now: float) -> None:
+def _event(organization_id: str, customer_id: str | None, decision: Decision, now: float) -> Event | None:
     external_id = decision.claims.external_id
     if decision.proof is not None:
-        secret_id = decision.proof.secret_id
-        events.note(session, IdentityVerified(organization_id, customer_id, external_id, secret_id, now))
-    elif decision.downgrades and decision.reason is not None:  # a token was sent and failed
-        failed = IdentityFailed(organization_id, customer_id, external_id, decision.reason, refused=False, at=now)
-        events.note(session, failed)
+        return IdentityVerified(organization_id, customer_id, external_id, decision.proof.secret_id, now)
+    if decision.downgrades and decision.reason is not None:  # a token was sent and failed
+        return IdentityFailed(organization_id, customer_id, external_id, decision.reason, refused=False, at=now)
+    return None
 
 
 def _prior_session(

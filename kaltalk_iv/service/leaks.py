@@ -7,12 +7,13 @@ from sqlalchemy.orm import Session
 
 from ..core.errors import Reason, UnknownOrganization
 from ..core.text import is_id
-from ..store import customers, organizations, signing_secrets
+from ..store import exposed, organizations, signing_secrets
 from ..store.customers import CustomerRecord
 from .audit import note
 from .settings import Actor
 
 PAGE_LENGTH = 100
+TAKEN_BACK_AT_ONCE = 1_000  # records; nobody who identifies meanwhile waits long for one of them
 
 
 class Mark(StrEnum):
@@ -40,7 +41,8 @@ class Exposed:
 class Exposure:
     """A page of such customers, how many there are, and how many still carry the verified mark.
 
-    ``next_after`` is what to ask with for the next page, None on the last.
+    Both are counted up to ``exposed.COUNTED_UP_TO``: there are so many, or more. ``next_after`` is what to ask with for
+    the next page, None on the last.
     """
 
     rows: tuple[Exposed, ...]
@@ -50,12 +52,16 @@ class Exposure:
 
 
 def exposure(session: Session, organization_id: str, after: str | None = None) -> Exposure:
-    """Return a page of the customers that revoked secrets verified, verified last first. Raises UnknownOrganization."""
+    """Return a page of the customers that revoked secrets verified, the newest proof first.
+
+    Raises UnknownOrganization.
+    """
     _check(session, organization_id)
-    count, still_marked = customers.count_proven_by_revoked(session, organization_id)
+    count = exposed.count_exposed(session, organization_id)
+    still_marked = exposed.count_marked(session, organization_id)
     if after is not None and not is_id(after):
         return Exposure((), count, still_marked, None)
-    found = customers.list_proven_by_revoked(session, organization_id, after, PAGE_LENGTH + 1)
+    found = exposed.list_exposed(session, organization_id, after, PAGE_LENGTH + 1)
     secrets = signing_secrets.list_secrets(session, organization_id)
     revoked = {secret.id for secret in secrets if secret.revoked_at is not None}
     rows = tuple(Exposed(customer, by, _mark(customer, revoked)) for customer, by in found[:PAGE_LENGTH])
@@ -64,9 +70,9 @@ def exposure(session: Session, organization_id: str, after: str | None = None) -
 
 
 def take_back(session: Session, actor: Actor, organization_id: str, now: float) -> int:
-    """Take the verified mark from every record that a revoked secret gave it, and return how many had it."""
+    """Take the verified mark from up to 1,000 records that a revoked secret gave it, and return from how many."""
     _check(session, organization_id)
-    count = customers.downgrade_proven_by_revoked(session, organization_id, Reason.SECRET_REVOKED, now)
+    count = exposed.take_marks_back(session, organization_id, Reason.SECRET_REVOKED, now, TAKEN_BACK_AT_ONCE)
     if count:
         note(session, organization_id, actor, "verifications_taken_back", f"customers: {count}", now)
     return count

@@ -15,6 +15,7 @@ from ..core.diagnosis import Advice, Diagnosis, Known, Lifetime, ShownClaim, dia
 from ..core.errors import Reason, SecretUnavailable, UnknownOrganization
 from ..core.keyring import SigningSecret, is_active
 from ..core.policy import Decision, Mode, State, decide
+from ..core.tokens import UserToken
 from ..store import organizations, signing_secrets
 from ..store.organizations import OrganizationRecord
 from ..store.signing_secrets import SecretRecord
@@ -127,8 +128,7 @@ def _decide(
     settings: Settings, organization_id: str, mode: Mode, active: tuple[SecretRecord, ...], pasted: str, now: float
 ) -> Decision:
     """Return what an identify in ``mode`` would decide, from a page that sends this token and names nobody."""
-    decoded = tokens.decode_unverified(pasted)
-    token, _notices = weigh(settings, organization_id, mode, active, pasted, decoded, now)
+    token, _notices = weigh(settings, organization_id, mode, active, UserToken(pasted), now)
     return decide(mode, token, Claims())
 
 

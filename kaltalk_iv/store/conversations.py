@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +15,8 @@ from ..core.listing import Status
 from ..core.policy import State, Verdict
 from ..core.sessions import WidgetSession
 from ..models import Conversation, Message
-from .database import insert_unless_there
+from .database import insert_unless_there, run, table_of
+from .reading import Reader, Values, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +49,53 @@ class ConversationRecord:
         return Verdict(State(self.state), None if self.reason is None else Reason(self.reason))
 
 
-CONVERSATION_COLUMNS = tuple(Conversation.__table__.c[name] for name in ConversationRecord.__slots__)
+_TABLE = table_of(Conversation)
+CONVERSATION_COLUMNS = tuple(_TABLE.c[name] for name in ConversationRecord.__slots__)
+_IT = sa.and_(_TABLE.c.organization_id == sa.bindparam("of"), _TABLE.c.id == sa.bindparam("thread"))
+_OPEN_TO = sa.or_(_TABLE.c.first_proven_at.is_(None), _TABLE.c.customer_id == sa.bindparam("customer", type_=sa.String))
+_LOCKED: dict[str, sa.Executable] = {
+    "postgresql": sa.select(*CONVERSATION_COLUMNS).where(_IT, _OPEN_TO).with_for_update(),
+    # SQLite knows no lock of a row: an update that changes nothing takes that of the writer.
+    "sqlite": sa.update(_TABLE)
+    .where(_IT, _OPEN_TO)
+    .values(message_count=_TABLE.c.message_count)
+    .returning(*CONVERSATION_COLUMNS),
+}
+_LINES = table_of(Message)
+_SPOKE_IN = sa.select(_LINES.c.conversation_id).where(
+    _LINES.c.organization_id == sa.bindparam("of"),
+    _LINES.c.session_id == sa.bindparam("speaker"),
+    _LINES.c.author == "visitor",
+)
+_LATEST = (
+    sa.select(*CONVERSATION_COLUMNS)
+    .where(_TABLE.c.organization_id == sa.bindparam("of"))
+    .order_by(_TABLE.c.last_message_at.desc())
+    .limit(1)
+)
+_SPOKEN_IN = (
+    _LATEST.where(_TABLE.c.id.in_(_SPOKE_IN), _OPEN_TO)
+    .order_by(None)
+    .order_by(sa.case((_TABLE.c.customer_id == sa.bindparam("proven"), 0), else_=1), _TABLE.c.last_message_at.desc())
+)
+_PROVEN = _LATEST.where(_TABLE.c.customer_id == sa.bindparam("proven"), _TABLE.c.first_proven_at.is_not(None))
+_NOBODYS = _LATEST.where(
+    _TABLE.c.id.in_(_SPOKE_IN), _TABLE.c.session_id == sa.bindparam("speaker"), _TABLE.c.customer_id.is_(None)
+)
 
 
-def thread_of(session: Session, visitor: WidgetSession, *, is_verified: bool) -> ConversationRecord | None:
+def thread_of(source: Session | Reader, visitor: WidgetSession, *, is_verified: bool) -> ConversationRecord | None:
     """Return the conversation that ``visitor`` is in: one where this session spoke, else its customer's proven one.
 
     Never somebody else's proven one, though this session spoke there. Of unproven ones the record does not matter: by
     which of its own lines a visitor finds again it would learn which claims share a record.
     """
-    spoke_in = sa.select(Message.conversation_id).where(
-        Message.organization_id == visitor.organization_id,
-        Message.session_id == visitor.id,
-        Message.author == "visitor",
-    )
-    its_customers = Conversation.customer_id == visitor.customer_id
-    choices: list[tuple[sa.ColumnElement[bool], ...]] = [(Conversation.id.in_(spoke_in), _open_to(visitor))]
-    if is_verified and visitor.customer_id is not None:
-        choices.insert(0, (Conversation.id.in_(spoke_in), its_customers))
-        choices.append((its_customers, Conversation.first_proven_at.is_not(None)))
-    found = (_find(session, visitor.organization_id, *conditions) for conditions in choices)
-    return next((conversation for conversation in found if conversation is not None), None)
+    proven = visitor.customer_id if is_verified else None
+    its = {"of": visitor.organization_id, "proven": proven}
+    found = _first(source, _SPOKEN_IN, its | {"speaker": visitor.id, "customer": visitor.customer_id})
+    if found is None and proven is not None:
+        found = _first(source, _PROVEN, its)
+    return found
 
 
 def start_thread(session: Session, visitor: WidgetSession, verdict: Verdict, now: float) -> ConversationRecord:
@@ -104,30 +132,25 @@ def start_thread(session: Session, visitor: WidgetSession, verdict: Verdict, now
 def lock_thread(session: Session, visitor: WidgetSession, conversation_id: str) -> ConversationRecord | None:
     """Return the conversation as it is now, and keep others from changing it until the transaction ends.
 
-    None when it has become somebody else's proven one. An update that changes nothing locks on both databases.
+    None when it has become somebody else's proven one.
     """
-    locked = session.execute(
-        sa.update(Conversation)
-        .where(
-            Conversation.organization_id == visitor.organization_id,
-            Conversation.id == conversation_id,
-            _open_to(visitor),
-        )
-        .values(message_count=Conversation.message_count)
-        .returning(*CONVERSATION_COLUMNS)
-        .execution_options(synchronize_session=False)
-    ).first()
+    lock = _LOCKED[session.connection().dialect.name]
+    values = {"of": visitor.organization_id, "thread": conversation_id, "customer": visitor.customer_id}
+    locked = run(session, lock, values).first()
     return None if locked is None else ConversationRecord(*locked)
 
 
 def nobodys_thread(session: Session, visitor: WidgetSession) -> ConversationRecord | None:
-    """Return the conversation that this session began before it was named, or None."""
-    return _find(
-        session,
-        visitor.organization_id,
-        Conversation.session_id == visitor.id,
-        Conversation.customer_id.is_(None),
-    )
+    """Return the conversation that this session began before it was named, or None.
+
+    It is found by its lines: an index on the session would cost each visit's first message as much as all the others.
+    """
+    return _first(session, _NOBODYS, {"of": visitor.organization_id, "speaker": visitor.id})
+
+
+def _first(source: Session | Reader, statement: sa.Select[Any], values: Values) -> ConversationRecord | None:
+    rows = read(source, statement, values)
+    return ConversationRecord(*rows[0]) if rows else None
 
 
 def _open_to(visitor: WidgetSession) -> sa.ColumnElement[bool]:
@@ -136,23 +159,31 @@ def _open_to(visitor: WidgetSession) -> sa.ColumnElement[bool]:
 
 
 def change_speaker(
-    session: Session, conversation_id: str, visitor: WidgetSession, verdict: Verdict, now: float, *, is_change: bool
+    session: Session,
+    thread: ConversationRecord,
+    visitor: WidgetSession,
+    verdict: Verdict,
+    now: float,
+    *,
+    is_change: bool,
 ) -> None:
-    """Note that ``visitor`` speaks now: the conversation's state, claims and customer follow.
+    """Note that ``visitor`` speaks now: the state, claims and customer of ``thread``, which is locked, follow.
 
     ``is_change`` says whether ``verdict`` is another than what the conversation was worth before; it dates the state.
+    Who goes on speaking as before changes nothing, and nothing is written.
     """
     values = _speaker(visitor, verdict, now)
     if not is_change:
-        del values["state_since"]
-    if verdict.state is State.VERIFIED:
-        values["first_proven_at"] = sa.func.coalesce(Conversation.first_proven_at, now)
-    session.execute(
-        sa.update(Conversation)
-        .where(Conversation.organization_id == visitor.organization_id, Conversation.id == conversation_id)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
+        values["state_since"] = thread.state_since
+    if verdict.state is State.VERIFIED and thread.first_proven_at is None:
+        values["first_proven_at"] = now
+    if any(getattr(thread, name, value) != value for name, value in values.items()):
+        run(session, _spoken(frozenset(values)), values | {"of": visitor.organization_id, "thread": thread.id})
+
+
+@cache
+def _spoken(names: frozenset[str]) -> sa.Executable:
+    return sa.update(_TABLE).where(_IT).values({name: sa.bindparam(name) for name in names})
 
 
 def change_status(session: Session, organization_id: str, conversation_id: str, status: Status) -> bool:

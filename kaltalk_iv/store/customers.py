@@ -1,6 +1,7 @@
 """Customers' records: finding the right one, and changing it without ever touching what is proven."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from ..core.claims import Claims, email_key, name_key
 from ..core.errors import Reason
 from ..core.tokens import Proof
 from ..models import Customer, CustomerProof, Secret
-from .database import insert_unless_there, new_id
+from .database import insert_unless_there, new_id, run, table_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,16 @@ class CustomerRecord:
     last_seen_at: float
 
 
-_TABLE = Customer.__table__
-_COLUMNS = tuple(_TABLE.c[name] for name in CustomerRecord.__slots__)
+_TABLE = table_of(Customer)
+CUSTOMER_COLUMNS = tuple(_TABLE.c[name] for name in CustomerRecord.__slots__)
+_ITS = _TABLE.c.organization_id == sa.bindparam("of")
+_LAST_SEEN_FIRST = sa.select(*CUSTOMER_COLUMNS).where(_ITS).order_by(_TABLE.c.last_seen_at.desc(), _TABLE.c.id).limit(1)
+_BY_ID = _LAST_SEEN_FIRST.where(_TABLE.c.id == sa.bindparam("wanted"))
+_BY_EXTERNAL_ID = _LAST_SEEN_FIRST.where(_TABLE.c.external_id == sa.bindparam("wanted"))
+_BY_EMAIL = _LAST_SEEN_FIRST.where(_TABLE.c.email_key == sa.bindparam("wanted"))
+_BY_EMAIL_ALONE = _BY_EMAIL.where(_TABLE.c.external_id.is_(None))
+_IT = sa.and_(_ITS, _TABLE.c.id == sa.bindparam("customer"))
+_FIRST_PROOF = {"first_verified_at": sa.func.coalesce(_TABLE.c.first_verified_at, sa.bindparam("last_verified_at"))}
 _PROVEN_TOGETHER = (
     ("email", "email_proven"),
     ("email_key", "email_proven"),
@@ -43,26 +52,21 @@ _PROVEN_TOGETHER = (
     ("name_key", "name_proven"),
     ("proven_iat", None),
 )
-_PROVEN = sa.and_(CustomerProof.organization_id == Customer.organization_id, CustomerProof.customer_id == Customer.id)
-_PROVED_BY = sa.and_(Secret.organization_id == CustomerProof.organization_id, Secret.id == CustomerProof.secret_id)
 
 
 def get_customer(session: Session, organization_id: str, customer_id: str) -> CustomerRecord | None:
     """Return the customer with this id of ours, or None."""
-    return _first(session, organization_id, Customer.id == customer_id)
+    return _first(session, _BY_ID, organization_id, customer_id)
 
 
 def find_by_external_id(session: Session, organization_id: str, external_id: str) -> CustomerRecord | None:
     """Return the customer whose ``sub`` this is, compared exactly, or None."""
-    return _first(session, organization_id, Customer.external_id == external_id)
+    return _first(session, _BY_EXTERNAL_ID, organization_id, external_id)
 
 
 def find_by_email(session: Session, organization_id: str, email: str, *, without_id: bool) -> CustomerRecord | None:
     """Return the customer with this e-mail who was seen last, or None. ``without_id``: only one with no external id."""
-    conditions = [Customer.email_key == email_key(email)]
-    if without_id:
-        conditions.append(Customer.external_id.is_(None))
-    return _first(session, organization_id, *conditions)
+    return _first(session, _BY_EMAIL_ALONE if without_id else _BY_EMAIL, organization_id, email_key(email))
 
 
 def verified_flag_now(session: Session, organization_id: str, customer: CustomerRecord) -> bool:
@@ -99,29 +103,45 @@ def stamp_verified(session: Session, organization_id: str, customer_id: str, pro
     What a newer token proved stays: of two open tabs, the one that was rendered first does not bring old values back.
     What a revoked secret proved before, and this token does not bring, is a claim from now on.
     """
-    revoked = _TABLE.c.verified_secret_id.in_(_revoked_secrets(organization_id))
-    doubted = {
-        f"{name}_proven": sa.case((revoked, False), else_=_TABLE.c[f"{name}_proven"])
-        for name, value in (("email", proof.claims.email), ("name", proof.claims.name))
-        if value is None
-    }
-    values = _proven(proof, now) | _first_proof(now) | doubted
-    if proof.issued_at is not None:
-        newer = sa.and_(_TABLE.c.proven_iat > proof.issued_at, sa.not_(revoked))
-        for name, provenance in _PROVEN_TOGETHER:
-            if name in values:
-                kept = newer if provenance is None else sa.and_(newer, _TABLE.c[provenance])
-                values[name] = sa.case((kept, _TABLE.c[name]), else_=values[name])
-    _update(session, organization_id, customer_id, values)
+    values = _proven(proof, now)
+    run(session, _stamped(frozenset(values)), values | {"of": organization_id, "customer": customer_id})
+
+
+@cache
+def _stamped(names: frozenset[str]) -> sa.Executable:
+    """Return the update for a proof of which ``names`` are written; each value is bound under its column's name."""
+    secret = table_of(Secret).c
+    of = sa.bindparam("of", type_=sa.String)
+    revoked = _TABLE.c.verified_secret_id.in_(
+        sa.select(secret.id).where(secret.organization_id == of, secret.revoked_at.is_not(None))
+    )
+    # Of a token without a time nothing is older: NULL compares as false.
+    newer = sa.and_(_TABLE.c.proven_iat > sa.bindparam("proven_iat", type_=sa.Float), sa.not_(revoked))
+    values: dict[str, Any] = {name: sa.bindparam(name, type_=_TABLE.c[name].type) for name in names}
+    for name, provenance in _PROVEN_TOGETHER:
+        if name in names:
+            kept = newer if provenance is None else sa.and_(newer, _TABLE.c[provenance])
+            values[name] = sa.case((kept, _TABLE.c[name]), else_=values[name])
+    for name in ("email_proven", "name_proven"):
+        if name not in names:
+            values[name] = sa.case((revoked, False), else_=_TABLE.c[name])
+    return sa.update(_TABLE).where(_IT).values(values | _FIRST_PROOF)
 
 
 def adopt(session: Session, organization_id: str, customer_id: str, proof: Proof, now: float) -> bool:
     """Write what a token proved on a record without an external id; False when it has got one meanwhile."""
-    values = _proven(proof, now) | _first_proof(now)
-    is_adopted = _update(session, organization_id, customer_id, values, Customer.external_id.is_(None))
+    values = _proven(proof, now)
+    adopted = _adopted(frozenset(values))
+    is_adopted = run(session, adopted, values | {"of": organization_id, "customer": customer_id}).first() is not None
     if is_adopted:
         remember_proof(session, organization_id, customer_id, proof, now)
     return is_adopted
+
+
+@cache
+def _adopted(names: frozenset[str]) -> sa.Executable:
+    values = {name: sa.bindparam(name, type_=_TABLE.c[name].type) for name in names} | _FIRST_PROOF
+    return sa.update(_TABLE).where(_IT, _TABLE.c.external_id.is_(None)).values(values).returning(_TABLE.c.id)
 
 
 def remember_proof(session: Session, organization_id: str, customer_id: str, proof: Proof, now: float) -> None:
@@ -160,62 +180,8 @@ def downgrade(session: Session, organization_id: str, customer_id: str, reason: 
     _update(session, organization_id, customer_id, values, Customer.verified.is_(True))
 
 
-def list_proven_by_revoked(
-    session: Session, organization_id: str, after: str | None, limit: int
-) -> list[tuple[CustomerRecord, str]]:
-    """Return the customers whom a secret that is revoked now has ever verified, each with its fingerprint.
-
-    Last verified first; ``after`` is the id of the customer that the page before ended with.
-    """
-    found = sa.select(*_COLUMNS, sa.func.max(Secret.fingerprint)).join(CustomerProof, _PROVEN).join(Secret, _PROVED_BY)
-    found = found.where(*_revoked(organization_id)).group_by(Customer.organization_id, Customer.id)
-    if after is not None:
-        last = sa.select(Customer.last_verified_at, Customer.id)
-        last = last.where(Customer.organization_id == organization_id, Customer.id == after)
-        found = found.where(sa.tuple_(Customer.last_verified_at, Customer.id) < last.scalar_subquery())
-    found = found.order_by(Customer.last_verified_at.desc(), Customer.id.desc()).limit(limit)
-    return [(CustomerRecord(*row[:-1]), row[-1]) for row in session.execute(found)]
-
-
-def count_proven_by_revoked(session: Session, organization_id: str) -> tuple[int, int]:
-    """Return how many customers a revoked secret has ever verified, and how many carry the flag by such a proof."""
-    counted = sa.select(sa.func.count(sa.distinct(Customer.id))).join(CustomerProof, _PROVEN).join(Secret, _PROVED_BY)
-    marked = sa.select(sa.func.count()).where(
-        Customer.organization_id == organization_id,
-        Customer.verified.is_(True),
-        Customer.verified_secret_id.in_(_revoked_secrets(organization_id)),
-    )
-    count = session.execute(counted.where(*_revoked(organization_id))).scalar_one()
-    return count, session.execute(marked).scalar_one()
-
-
-def downgrade_proven_by_revoked(session: Session, organization_id: str, reason: Reason, now: float) -> int:
-    """Take the verified flag from every record that a revoked secret gave it, and return how many had it."""
-    done = session.execute(
-        sa.update(Customer)
-        .where(
-            Customer.organization_id == organization_id,
-            Customer.verified.is_(True),
-            Customer.verified_secret_id.in_(_revoked_secrets(organization_id)),
-        )
-        .values(verified=False, downgraded_at=now, downgraded_reason=reason.value)
-        .returning(Customer.id)
-        .execution_options(synchronize_session=False)
-    )
-    return len(done.all())
-
-
-def _revoked_secrets(organization_id: str) -> sa.Select[str]:
-    return sa.select(Secret.id).where(Secret.organization_id == organization_id, Secret.revoked_at.is_not(None))
-
-
-def _revoked(organization_id: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return Customer.organization_id == organization_id, Secret.revoked_at.is_not(None)
-
-
-def _first(session: Session, organization_id: str, *conditions: sa.ColumnElement[bool]) -> CustomerRecord | None:
-    found = sa.select(*_COLUMNS).where(Customer.organization_id == organization_id, *conditions)
-    row = session.execute(found.order_by(Customer.last_seen_at.desc(), Customer.id).limit(1)).first()
+def _first(session: Session, statement: sa.Select[Any], organization_id: str, wanted: str) -> CustomerRecord | None:
+    row = run(session, statement, {"of": organization_id, "wanted": wanted}).first()
     return None if row is None else CustomerRecord(*row)
 
 
@@ -272,7 +238,3 @@ def _proven(proof: Proof, now: float) -> dict[str, Any]:
     if proof.claims.name is not None:
         values |= {"name": proof.claims.name, "name_key": name_key(proof.claims.name), "name_proven": True}
     return values
-
-
-def _first_proof(now: float) -> dict[str, Any]:
-    return {"first_verified_at": sa.func.coalesce(_TABLE.c.first_verified_at, now)}

@@ -2,6 +2,8 @@
 
 import math
 import secrets
+import time
+from functools import cache, partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry as PoolEntry
 
 from ..models import Base
 
@@ -18,6 +21,8 @@ from ..models import Base
 UNAVAILABLE = (OperationalError, InterfaceError, InternalError, IntegrityError, ProgrammingError, PoolTimeout)
 TIMEOUT_SECONDS = 5
 CONNECTIONS = 10
+_REST_SECONDS = 1.0
+_RESTS_SINCE = "kaltalk_rests_since"
 # A session that holds locks and says nothing belongs to a process that hangs: others wait for it no longer than this.
 _IDLE_IN_TRANSACTION_SECONDS = 60
 
@@ -27,16 +32,34 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(12)}"
 
 
+def table_of(model: type[Base]) -> sa.Table:
+    """Return the table of ``model``, for statements that go past the ORM."""
+    table: sa.Table = model.__table__  # type: ignore[assignment]  # the ORM types it for views and the like too
+    return table
+
+
+def run(session: Session, statement: sa.Executable, values: dict[str, Any]) -> sa.CursorResult[*tuple[Any, ...]]:
+    """Run ``statement``, which is built once and takes its ``values`` by name, in the transaction of ``session``.
+
+    To build a statement takes SQLAlchemy longer than a database takes to run it, and an ORM session more time still.
+    """
+    return session.connection().execute(statement, values)
+
+
 def insert_unless_there(session: Session, model: type[Base], **values: Any) -> bool:
     """Insert one row and return True, or return False when a unique constraint says that it is there already.
 
     ``INSERT … ON CONFLICT DO NOTHING``: two requests that race leave one row and no error.
     """
-    dialect = session.get_bind().dialect.name
-    insert = postgresql.insert(model) if dialect == "postgresql" else sqlite.insert(model)
+    connection = session.connection()
+    return connection.execute(_insert_unless_there(connection.dialect.name, model), values).first() is not None
+
+
+@cache
+def _insert_unless_there(dialect: str, model: type[Base]) -> sa.Executable:
+    insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table_of(model))
     # RETURNING, because a driver's row count for an insert is not to be trusted on both databases.
-    done = insert.values(**values).on_conflict_do_nothing().returning(sa.literal(1))
-    return session.execute(done).first() is not None
+    return insert.on_conflict_do_nothing().returning(sa.literal(1))
 
 
 def normalise_url(url: str) -> str:
@@ -56,7 +79,7 @@ def engine_options(url: str, timeout: float = TIMEOUT_SECONDS, connections: int 
     What ``url`` itself says of PostgreSQL's settings wins. Errors do not show what was to be stored.
     """
     parsed = make_url(url)
-    options: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": True}
+    options: dict[str, Any] = {"hide_parameters": True}
     if parsed.get_backend_name() == "sqlite":
         options["connect_args"] = {"timeout": timeout}
         if parsed.database in {None, "", ":memory:"}:  # one connection, and no pool that could wait
@@ -87,16 +110,37 @@ def _libpq_limits(url: sa.URL, timeout: float) -> dict[str, Any]:
 
 
 def prepare_engine(engine: sa.Engine) -> None:
-    """Make SQLite fit for several threads and processes: write-ahead log and foreign keys.
+    """Make SQLite fit for several threads and processes, and find connections that died while nobody used them.
 
-    How long it waits for another writer is ``connect_args={"timeout": seconds}``, of the driver; five by default.
+    How long SQLite waits for another writer is ``connect_args={"timeout": seconds}``, of the driver; five by default.
     """
-    if engine.dialect.name != "sqlite":
-        return
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _open_sqlite)
+    else:
+        sa.event.listen(engine, "checkin", _note_rest)
+        sa.event.listen(engine, "checkout", partial(_ping_after_rest, engine.dialect))
 
-    @sa.event.listens_for(engine, "connect")
-    def _on_connect(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "foreign_keys=ON"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+
+def _open_sqlite(connection: Any, _record: Any) -> None:
+    """A write-ahead log, so that readers and the writer do not wait for each other, and foreign keys."""
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _note_rest(_connection: Any, record: PoolEntry) -> None:
+    record.info[_RESTS_SINCE] = time.monotonic()
+
+
+def _ping_after_rest(dialect: sa.Dialect, connection: Any, record: PoolEntry, _proxy: Any) -> None:
+    """Ask a connection that has rested whether it is alive: a server that went away says nothing to those who do not.
+
+    Not each time, as ``pool_pre_ping`` does: that is one more round trip for every request of a busy worker.
+    """
+    if time.monotonic() - record.info.get(_RESTS_SINCE, math.inf) < _REST_SECONDS:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error:
+        raise sa.exc.DisconnectionError from None  # the pool makes another one

@@ -19,7 +19,8 @@ _LAST_CHARACTER = chr(0x10FFFF)
 _KEY = (Conversation.last_message_at, Conversation.id)
 # Spelled out and not sent as parameters: a partial index is used where its own condition stands in the query.
 _IS_UNREAD = sa.text("unread_count > 0 AND status = 'open'")
-_NAME_IS_PROVEN, _EMAIL_IS_PROVEN = sa.text("name_proven"), sa.text("email_proven")
+_NAME_IS_PROVEN, _NAME_IS_CLAIMED = sa.text("name_proven"), sa.text("NOT name_proven")
+_EMAIL_IS_PROVEN = sa.text("email_proven")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def find_matches(session: Session, organization_id: str, search: Search) -> Matc
         Customer.id,
         (Customer.name_key, search.name_key, _NAME_IS_PROVEN),
         (Customer.email_key, search.email_key, _EMAIL_IS_PROVEN),
-        (Customer.name_key, search.name_key, None),
+        (Customer.name_key, search.name_key, _NAME_IS_CLAIMED),
         (Customer.email_key, search.email_key, None),
         (Customer.external_id, search.external_id, None),
     )

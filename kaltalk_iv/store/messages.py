@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from ..core.policy import State, Verdict
 from ..core.sessions import WidgetSession
 from ..models import Conversation, Message, Secret
-from .database import new_id
+from .database import new_id, run, table_of
+from .reading import Reader, read
 
 PREVIEW_LENGTH = 140
 
@@ -31,17 +32,53 @@ class MessageRecord:
     created_at: float
 
 
-_MESSAGE = tuple(Message.__table__.c[name] for name in MessageRecord.__slots__)
+_TABLE, _THREAD = table_of(Message), table_of(Conversation)
+_MESSAGE = tuple(_TABLE.c[name] for name in MessageRecord.__slots__)
+_SENT = sa.select(_TABLE.c.conversation_id, *_MESSAGE).where(
+    _TABLE.c.organization_id == sa.bindparam("of"),
+    _TABLE.c.session_id == sa.bindparam("speaker"),
+    _TABLE.c.client_message_id == sa.bindparam("sent_as"),
+)
+_SECRET = table_of(Secret)
+_REVOKED = sa.select(_SECRET.c.id).where(
+    _SECRET.c.organization_id == sa.bindparam("of"), _SECRET.c.revoked_at.is_not(None)
+)
+_OWN = _TABLE.c.session_id == sa.bindparam("reader")
+_SAID_UNDER_PROOF = _TABLE.c.state == State.VERIFIED.value
+_AFTER = (
+    sa.select(*_MESSAGE)
+    .where(
+        _TABLE.c.organization_id == sa.bindparam("of"),
+        _TABLE.c.conversation_id == sa.bindparam("thread"),
+        _TABLE.c.position > sa.bindparam("after"),
+        _TABLE.c.author != "event",
+    )
+    .order_by(_TABLE.c.position)
+    .limit(sa.bindparam("limit"))
+)
+_FOR_VERIFIED = _AFTER.where(sa.or_(_OWN, sa.and_(_SAID_UNDER_PROOF, _TABLE.c.secret_id.not_in(_REVOKED))))
+_FOR_OTHERS = _AFTER.where(_OWN, sa.not_(_SAID_UNDER_PROOF))
+_ADDED = sa.insert(_TABLE)
+_ONE_MORE = (
+    sa.update(_THREAD)
+    .where(_THREAD.c.organization_id == sa.bindparam("of"), _THREAD.c.id == sa.bindparam("thread"))
+    .values(message_count=_THREAD.c.message_count + 1)
+    .returning(_THREAD.c.message_count)
+)
+_LAST_LINE = _ONE_MORE.values(
+    last_message=sa.bindparam("preview"), last_author=sa.bindparam("by"), last_message_at=sa.bindparam("now")
+)
+_COUNTED = {
+    "event": _ONE_MORE,
+    "visitor": _LAST_LINE.values(unread_count=_THREAD.c.unread_count + 1),
+    "agent": _LAST_LINE.values(unread_count=0),
+}
 
 
 def find_sent(session: Session, visitor: WidgetSession, client_message_id: str) -> tuple[str, MessageRecord] | None:
     """Return (conversation id, message) of what this session has sent under this id before, or None."""
-    found = sa.select(Message.conversation_id, *_MESSAGE).where(
-        Message.organization_id == visitor.organization_id,
-        Message.session_id == visitor.id,
-        Message.client_message_id == client_message_id,
-    )
-    row = session.execute(found).first()
+    values = {"of": visitor.organization_id, "speaker": visitor.id, "sent_as": client_message_id}
+    row = run(session, _SENT, values).first()
     return None if row is None else (row[0], MessageRecord(*row[1:]))
 
 
@@ -77,17 +114,10 @@ def append(
 
     ``secret_id`` is the secret that proved ``verdict``, if it is proven.
     """
-    values: dict[str, Any] = {"message_count": Conversation.message_count + 1}
+    values: dict[str, Any] = {"of": organization_id, "thread": conversation_id}
     if author != "event":
-        values |= {"last_message": text[:PREVIEW_LENGTH], "last_author": author, "last_message_at": now}
-        values["unread_count"] = Conversation.unread_count + 1 if author == "visitor" else 0
-    position = session.execute(
-        sa.update(Conversation)
-        .where(Conversation.organization_id == organization_id, Conversation.id == conversation_id)
-        .values(**values)
-        .returning(Conversation.message_count)
-        .execution_options(synchronize_session=False)
-    ).scalar_one()
+        values |= {"preview": text[:PREVIEW_LENGTH], "by": author, "now": now}
+    position = run(session, _COUNTED[author], values).scalar_one()
     reason = None if verdict.reason is None else verdict.reason.value
     message = MessageRecord(
         new_id("msg"),
@@ -103,32 +133,33 @@ def append(
         now,
     )
     row = {name: getattr(message, name) for name in MessageRecord.__slots__}
-    session.execute(sa.insert(Message).values(organization_id=organization_id, conversation_id=conversation_id, **row))
+    run(session, _ADDED, {"organization_id": organization_id, "conversation_id": conversation_id} | row)
     return message
 
 
 def visible_messages(
-    session: Session, visitor: WidgetSession, conversation_id: str, *, is_verified: bool, after: int, limit: int
+    source: Session | Reader,
+    visitor: WidgetSession,
+    conversation_id: str,
+    *,
+    is_verified: bool,
+    after: int,
+    limit: int,
 ) -> list[MessageRecord]:
     """Return what ``visitor`` may read of a thread after position ``after``, oldest first.
 
     Its own visit's lines and, for a verified session, its customer's proven ones; never a line that is more proven than
     the session is. What a revoked secret proved is not proven. Events are for agents.
     """
-    revoked = sa.select(Secret.id).where(
-        Secret.organization_id == visitor.organization_id, Secret.revoked_at.is_not(None)
-    )
-    said_under_proof = Message.state == State.VERIFIED.value
-    proven = sa.and_(said_under_proof, Message.secret_id.not_in(revoked))
-    own = Message.session_id == visitor.id
-    found = sa.select(*_MESSAGE).where(
-        Message.organization_id == visitor.organization_id,
-        Message.conversation_id == conversation_id,
-        Message.position > after,
-        Message.author != "event",
-        sa.or_(own, proven) if is_verified else sa.and_(own, sa.not_(said_under_proof)),
-    )
-    return [MessageRecord(*row) for row in session.execute(found.order_by(Message.position).limit(limit))]
+    found = _FOR_VERIFIED if is_verified else _FOR_OTHERS
+    values = {
+        "of": visitor.organization_id,
+        "thread": conversation_id,
+        "reader": visitor.id,
+        "after": after,
+        "limit": limit,
+    }
+    return [MessageRecord(*row) for row in read(source, found, values)]
 
 
 def latest_messages(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from ..core.policy import Mode, Plan, effective_mode
 from ..core.text import is_id
 from ..models import Customer, EndedSession, Organization, Secret
 from .customers import CustomerRecord
+from .reading import Reader, read
 from .signing_secrets import SECRET_COLUMNS, SecretRecord
 
 
@@ -51,6 +53,7 @@ class SessionRecords:
 
 
 _ORGANIZATION = (Organization.id, Organization.name, Organization.plan, Organization.mode, Organization.origins)
+_BY_ID = sa.select(*_ORGANIZATION).where(Organization.id == sa.bindparam("organization_id"))
 _CUSTOMER = tuple(Customer.__table__.c[name] for name in CustomerRecord.__slots__)
 
 _FOR_IDENTIFY = (
@@ -100,7 +103,7 @@ _FOR_SESSION = (
 
 
 def load_for_identify(
-    session: Session, organization_id: str, external_id: str | None, prior_id: str | None, now: float
+    source: Session | Reader, organization_id: str, external_id: str | None, prior_id: str | None, now: float
 ) -> IdentifyRecords | None:
     """Return the organization, its active secrets, the customer with this id, and whether the session before was ended.
 
@@ -109,7 +112,7 @@ def load_for_identify(
     if not is_id(organization_id):
         return None
     values = {"organization_id": organization_id, "external_id": external_id, "prior_id": prior_id, "now": now}
-    rows: Sequence[Sequence[Any]] = session.execute(_FOR_IDENTIFY, values).all()
+    rows = read(source, _FOR_IDENTIFY, values)
     if not rows:
         return None
     secret_at = len(_ORGANIZATION) + 1
@@ -120,25 +123,25 @@ def load_for_identify(
 
 
 def load_for_session(
-    session: Session, organization_id: str, secret_id: str | None, session_id: str
+    source: Session | Reader, organization_id: str, secret_id: str | None, session_id: str
 ) -> SessionRecords | None:
     """Return what a widget session stands on now; None when its organization is gone."""
     values = {"organization_id": organization_id, "secret_id": secret_id, "session_id": session_id}
-    row = session.execute(_FOR_SESSION, values).first()
-    if row is None:
+    rows = read(source, _FOR_SESSION, values)
+    if not rows:
         return None
-    found_secret, revoked_at, ended = row[len(_ORGANIZATION) :]
+    found_secret, revoked_at, ended = rows[0][len(_ORGANIZATION) :]
     # A secret that is gone proves nothing: fail closed.
     secret_revoked = secret_id is not None and (found_secret is None or revoked_at is not None)
-    return SessionRecords(_organization(row), secret_revoked, ended is not None)
+    return SessionRecords(_organization(rows[0]), secret_revoked, ended is not None)
 
 
-def get_organization(session: Session, organization_id: str) -> OrganizationRecord | None:
+def get_organization(source: Session | Reader, organization_id: str) -> OrganizationRecord | None:
     """Return the organization, or None."""
     if not is_id(organization_id):
         return None
-    row = session.execute(sa.select(*_ORGANIZATION).where(Organization.id == organization_id)).first()
-    return None if row is None else _organization(row)
+    rows = read(source, _BY_ID, {"organization_id": organization_id})
+    return _organization(rows[0]) if rows else None
 
 
 def lock_organization(session: Session, organization_id: str) -> bool:
@@ -187,4 +190,9 @@ def change_organization(session: Session, organization_id: str, changes: dict[st
 
 def _organization(row: Sequence[Any]) -> OrganizationRecord:
     id_, name, plan, mode, origins = row[: len(_ORGANIZATION)]
-    return OrganizationRecord(id_, name, Plan(plan), Mode(mode), tuple(json.loads(origins)))
+    return OrganizationRecord(id_, name, Plan(plan), Mode(mode), _origins(origins))
+
+
+@lru_cache(1024)
+def _origins(stored: str) -> tuple[str, ...]:
+    return tuple(json.loads(stored))

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ..models import Secret
+from .database import run, table_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,12 @@ SECRET_COLUMNS = (
     Secret.revoked_at,
     Secret.last_verified_at,
 )
+
+
+_TABLE = table_of(Secret)
+_IT = sa.and_(_TABLE.c.organization_id == sa.bindparam("of"), _TABLE.c.id == sa.bindparam("secret"))
+_REVOKED_AT = sa.select(_TABLE.c.revoked_at).where(_IT)
+_STAMP = sa.update(_TABLE).where(_IT).values(last_verified_at=sa.bindparam("now"))
 
 
 def list_secrets(session: Session, organization_id: str) -> list[SecretRecord]:
@@ -66,8 +73,7 @@ def reseal_secret(session: Session, organization_id: str, secret_id: str, before
 
 def is_revoked(session: Session, organization_id: str, secret_id: str) -> bool:
     """True when the secret was revoked, or is not there at all: fail closed."""
-    found = sa.select(Secret.revoked_at).where(Secret.organization_id == organization_id, Secret.id == secret_id)
-    row = session.execute(found).first()
+    row = run(session, _REVOKED_AT, {"of": organization_id, "secret": secret_id}).first()
     return row is None or row.revoked_at is not None
 
 
@@ -124,8 +130,4 @@ def revoke_secrets(session: Session, organization_id: str, now: float) -> list[s
 
 def stamp_secret(session: Session, organization_id: str, secret_id: str, now: float) -> None:
     """Note that ``secret_id`` verified a token at ``now``."""
-    session.execute(
-        sa.update(Secret)
-        .where(Secret.organization_id == organization_id, Secret.id == secret_id)
-        .values(last_verified_at=now)
-    )
+    run(session, _STAMP, {"of": organization_id, "secret": secret_id, "now": now})

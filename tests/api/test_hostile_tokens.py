@@ -2,12 +2,10 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -16,6 +14,7 @@ from kaltalk_iv.testing import OrganizationForTests, add_organization, identify,
 from tests.api.world import Clock, customers_of, engine_of, messages_of, rows_of
 from tests.core.signing import sign
 from tests.core.test_tokens import HOSTILE_HEADERS
+from tests.support.statements import told_to
 
 MOST_SECONDS = 0.05
 HOSTILE_TEXTS: dict[str, tuple[Callable[[], str], int]] = {
@@ -46,35 +45,21 @@ def test_abuse_7_a_hostile_token_is_answered_within_50_milliseconds_of_work(
     assert min(seconds() for _ in range(3)) < MOST_SECONDS
 
 
-@contextmanager
-def told_to_the_database(app: Flask) -> Iterator[list[str]]:
-    """Yield every statement and value that the block sends to the database, as text."""
-    told: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, values: object, *_more: object) -> None:
-        told.append(f"{statement} {values!r}")
-
-    engine = engine_of(app)
-    sa.event.listen(engine, "before_cursor_execute", note)
-    yield told
-    sa.event.remove(engine, "before_cursor_execute", note)
-
-
 def test_abuse_9_a_header_makes_no_query_and_stands_in_none(
     app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock
 ) -> None:
     payload = {"sub": "u_1", "exp": clock.now + 60}
     plain = sign(payload, org.secret.encode())
     identify(client, org.id, userJwt=plain)
-    with told_to_the_database(app) as usual:
+    with told_to(engine_of(app)) as usual:
         identify(client, org.id, userJwt=plain)
-    assert any("u_1" in each for each in usual)  # the recorder sees values
+    assert any("u_1" in repr(each) for each in usual)  # the recorder sees values
     for header in HOSTILE_HEADERS:
-        with told_to_the_database(app) as told:
+        with told_to(engine_of(app)) as told:
             answer = identify(client, org.id, userJwt=sign(payload, org.secret.encode(), header=header))
         assert answer.get_json()["identity"]["state"] == "verified"
-        assert [each.partition(" (")[0] for each in told] == [each.partition(" (")[0] for each in usual], header
-        assert not [each for each in told if any(word in each for word in ("etc", "OR 1=1", "keys.json", "AAAA"))]
+        assert told == usual, header
+        assert not [each for each in told if any(word in repr(each) for word in ("etc", "OR 1=1", "keys.json", "AAAA"))]
 
 
 @pytest.mark.parametrize("mode", ["optional", "required"])

@@ -24,6 +24,17 @@ COMMANDS = {
         "4",
         "kaltalk_iv.server:create_app()",
     ],
+    "granian": [
+        "granian",
+        "--interface",
+        "wsgi",
+        "--factory",
+        "--port",
+        "{port}",
+        "--blocking-threads",
+        "4",
+        "kaltalk_iv.server:create_app",
+    ],
 }
 IDENTIFY = "/v1/organizations/org_test/identify"
 MESSAGES = "/v1/messages"
@@ -32,7 +43,7 @@ BIG = 3 * 1024 * 1024  # more than the buffers of two sockets hold
 
 @pytest.fixture(params=COMMANDS)
 def server(request: pytest.FixtureRequest, start_server: Callable[..., Server], sqlite_url: str) -> Server:
-    """Give KalTalk in a process of its own, under the server of the demo and one that production runs."""
+    """Give KalTalk in a process of its own, under the server of the demo and those that production runs."""
     app = build_app(sqlite_url, Clock())
     add_organization(app)
     dispose(app)

@@ -102,9 +102,9 @@ def postgresql_app(postgresql_url: str, clock: Clock) -> Iterator[Flask]:
     yield from running(postgresql_url, clock)
 
 
-def running(url: str, clock: Clock) -> Iterator[Flask]:
+def running(url: str, clock: Clock, **config: Any) -> Iterator[Flask]:
     """Yield an application and dispose of it."""
-    app = build_app(url, clock)
+    app = build_app(url, clock, **config)
     yield app
     dispose(app)
 

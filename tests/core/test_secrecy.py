@@ -12,7 +12,7 @@ from kaltalk_iv.core.errors import Reason, SessionInvalid, TokenError
 from kaltalk_iv.core.keyring import SigningSecret
 from kaltalk_iv.core.policy import State, Verdict
 from kaltalk_iv.core.sessions import WidgetSession
-from kaltalk_iv.core.tokens import inspect, verify
+from kaltalk_iv.core.tokens import UserToken, inspect, verify
 from kaltalk_iv.session_seal import seal, unseal
 from tests.core.signing import NOW, SECRETS, sign
 from tests.core.test_vectors import TOKENS, given, named
@@ -50,9 +50,11 @@ def test_a_proof_holds_no_signature_and_no_key(current: SigningSecret) -> None:
 
 def test_the_notes_taken_while_reading_hide_the_token(current: SigningSecret) -> None:
     token = sign({"sub": "u_1", "name": "Ada Lovelace King", "exp": NOW + 3600}, current.key)
-    reading = tokens._Reading(token, (current,), NOW, 3600, ("header_header", "payload_payload", "signature_signature"))
-    reading.payload = {"name": "Ada Lovelace King"}
-    assert not leaks(repr(reading), token, SECRETS["current"], *reading.segments, "Ada Lovelace King")
+    reading = tokens._Reading(UserToken(token), (current,), NOW, 3600)
+    for _name, check in tokens._CHECKS:
+        check(reading)
+    assert reading.payload["name"] == "Ada Lovelace King"
+    assert not leaks(repr(reading), token, SECRETS["current"], *reading.token.segments, "Ada Lovelace King")
 
 
 def test_a_secret_hides_its_key_however_it_is_shown(current: SigningSecret) -> None:

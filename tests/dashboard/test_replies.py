@@ -150,3 +150,16 @@ def test_a_page_that_comes_back_from_a_form_leads_without_script_to_its_conversa
     page = read_page(answer.text)
     assert page.one("noscript").one("a")["href"] == f"{address}?status=all"
     assert page.one("nav", aria_label="Main").one("a", aria_current="true").text == "Inbox"
+
+
+def test_a_reply_that_was_cut_off_on_its_way_is_not_sent(desk: Desk) -> None:
+    ada = desk.visitor().verify()
+    form = desk.open(ada.write("Hello")).one("form", class_="reply")
+    fields = {box["name"]: box["value"] for box in form.all("input", type="hidden")}
+    # As gunicorn and granian hand over what came before the agent's connection broke: they end the body themselves.
+    cut_off = {"CONTENT_LENGTH": "5000", "wsgi.input_terminated": True}
+
+    answer = desk.http.post(form["action"], data=fields | {"text": "Never "}, environ_overrides=cut_off)
+
+    assert answer.status_code == 400
+    assert ada.read() == ["Hello"]

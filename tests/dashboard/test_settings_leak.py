@@ -3,8 +3,10 @@
 import pytest
 
 from kaltalk_iv import testing
+from kaltalk_iv.dashboard.settings import revoked, wording
 from kaltalk_iv.service import leaks
 from kaltalk_iv.state import current_state
+from kaltalk_iv.store import exposed
 from kaltalk_iv.store.customers import find_by_external_id
 from tests.dashboard.admin import ORGANIZATION, Admin
 
@@ -70,6 +72,26 @@ def test_taking_back_twice_is_one_line(admin: Admin) -> None:
 
     assert admin.send("/revoked/take-back", on="").status_code == 303
     assert admin.actions().count("verifications_taken_back") == 1
+
+
+def test_of_very_many_a_press_takes_back_batch_after_batch_and_the_page_says_how_many_are_left(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exposed, "COUNTED_UP_TO", 4)
+    monkeypatch.setattr(wording, "COUNTED_UP_TO", 4)
+    monkeypatch.setattr(leaks, "TAKEN_BACK_AT_ONCE", 2)
+    monkeypatch.setattr(revoked, "_BATCHES", 2)
+    for number in range(7):
+        admin.verify(sub=f"u_{number}")
+    replace(admin)
+    assert "4 or more customers" in admin.page("/revoked").text
+
+    admin.press("/revoked/take-back", on="/revoked")
+    assert "3 of them still carry" in admin.page("/revoked").text
+
+    admin.press("/revoked/take-back", on="/revoked")
+    assert "still carry" not in admin.page("/revoked").text
+    assert not any(is_marked(admin, f"u_{number}") for number in range(7))
 
 
 def test_a_customer_who_verifies_again_is_green_and_stays_on_the_list(admin: Admin) -> None:

@@ -16,7 +16,7 @@ from kaltalk_iv.core.claims import Claims
 from kaltalk_iv.core.keyring import ENTROPY_BYTES, secret_from
 from kaltalk_iv.core.policy import State, Verdict
 from kaltalk_iv.core.sessions import WidgetSession
-from kaltalk_iv.observing import redact
+from kaltalk_iv.observing import redact, redaction
 from kaltalk_iv.observing.redaction import MAX_CHARACTERS
 from kaltalk_iv.session_seal import seal
 
@@ -135,3 +135,17 @@ def test_what_an_operator_needs_is_kept(text: str) -> None:
 def test_a_token_that_was_cut_off_is_gone_too() -> None:
     for end in range(30, len(TOKEN)):
         assert not re.search(r"eyJ\w{10}", redact(f"got {TOKEN[:end]}"))
+
+
+def test_only_short_texts_without_anything_to_take_out_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    known: set[str] = set()
+    monkeypatch.setattr(redaction, "_known_plain", known)
+    plain = "POST /v1/messages 201"
+    for text in (plain, f"{plain} {SECRET}", TOKEN, SESSION, KEY, "ada@shop.example", "x" * 101, f"{plain}?q=ada"):
+        assert redact(text) == redact(text)
+    assert known == {plain}
+    assert SECRET not in redact(f"{plain} {SECRET}")
+
+    for number in range(1000):
+        redact(f"line {number}")
+    assert len(known) == 512

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+from flask import Flask
 
 from kaltalk_iv import generate_encryption_key
 from kaltalk_iv.server import create_app
@@ -19,21 +20,33 @@ Deploy = Callable[..., Deployment]
 
 
 @pytest.fixture
-def deploy(database_url: str, start_server: Callable[..., Server]) -> Iterator[Deploy]:
-    """Return a function that starts KalTalk, once a test; it takes the factory's name and gunicorn's options."""
-    environment = {
+def environment(database_url: str) -> dict[str, str]:
+    """Give the settings that the workers and this process share."""
+    return {
         "KALTALK_DATABASE_URL": database_url,
         "KALTALK_SECRET_KEY": secrets.token_urlsafe(32),
         "KALTALK_IV_ENCRYPTION_KEYS": generate_encryption_key(),
         "KALTALK_IV_LIMITS": "off",  # a website under load is one address here
     }
+
+
+@pytest.fixture
+def app(environment: dict[str, str]) -> Iterator[Flask]:
+    """Give KalTalk in this process, on the database of the workers."""
     app = create_app(
         {
-            "SQLALCHEMY_DATABASE_URI": database_url,
+            "SQLALCHEMY_DATABASE_URI": environment["KALTALK_DATABASE_URL"],
             "SECRET_KEY": environment["KALTALK_SECRET_KEY"],
             "KALTALK_IV_ENCRYPTION_KEYS": environment["KALTALK_IV_ENCRYPTION_KEYS"],
         }
     )
+    yield app
+    dispose(app)
+
+
+@pytest.fixture
+def deploy(app: Flask, environment: dict[str, str], start_server: Callable[..., Server]) -> Deploy:
+    """Return a function that starts KalTalk, once a test; it takes the factory's name and gunicorn's options."""
 
     def start(factory: str = "create_app", *options: str) -> Deployment:
         organization = add_organization(app, ORGANIZATION)
@@ -44,8 +57,7 @@ def deploy(database_url: str, start_server: Callable[..., Server]) -> Iterator[D
         )
         return Deployment(server, app, environment, organization)
 
-    yield start
-    dispose(app)
+    return start
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from kaltalk_iv.testing import OrganizationForTests, add_organization, identify,
 from tests.api.world import Clock, build_app, dispose, engine_of, everything_stored, rows_of
 from tests.support.cluster import HOW_TO_GET_POSTGRESQL, Cluster, find_postgresql, throw_away_cluster
 from tests.support.needs import require
+from tests.support.statements import told_to
 
 TIMEOUT = 1
 SLACK = 3.0  # a busy machine, and libpq, which waits two seconds for a connection at least
@@ -134,16 +135,9 @@ def check_recovery(shop: Shop, before: dict[str, Any] | None) -> None:
 
 def check_steady_state(shop: Shop) -> None:
     """Fail unless a known customer costs one statement again."""
-    statements: list[str] = []
-    engine = engine_of(shop.app)
-
-    def count(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
-        statements.append(statement.split(maxsplit=1)[0])
-
-    sa.event.listen(engine, "before_cursor_execute", count)
-    assert shop.identify("u_new").status_code == 200
-    sa.event.remove(engine, "before_cursor_execute", count)
-    assert statements == ["SELECT"]
+    with told_to(engine_of(shop.app)) as told:
+        assert shop.identify("u_new").status_code == 200
+    assert [statement.split(maxsplit=1)[0] for statement, _values in told] == ["SELECT"]
 
 
 def test_a_server_that_was_killed_is_a_503_until_it_is_back(on_postgresql: Shop, cluster: Cluster) -> None:

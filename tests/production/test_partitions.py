@@ -25,13 +25,12 @@ from tests.dashboard.admin import Admin
 from tests.dashboard.page import read_page
 from tests.dashboard.staff import Staff
 from tests.support.databases import Prepare
+from tests.support.statements import Told, told_to
 
 PARTS = 8
 WHOLE = {f"{PREFIX}organizations", f"{PREFIX}agents", f"{PREFIX}agent_sessions"}
 # Forgetting what is too old looks everywhere, once in a while and after an answer.
 EVERYWHERE = ("DELETE FROM kaltalk_iv_identify_counts",)
-
-Statement = tuple[str, Any]
 
 
 @pytest.fixture(scope="session")
@@ -114,15 +113,9 @@ def test_sqlite_has_no_partitions_and_says_so(sqlite_url: str) -> None:
 
 
 def test_every_statement_of_a_round_trip_stays_in_the_partition_of_its_organization(app: Flask) -> None:
-    statements: list[Statement] = []
-
-    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_more: object) -> None:
-        statements.append((statement, parameters))
-
     staff = Staff(app)
-    sa.event.listen(engine_of(app), "before_cursor_execute", note)
-    round_trip(Admin(staff, desk.Clock()))
-    sa.event.remove(engine_of(app), "before_cursor_execute", note)
+    with told_to(engine_of(app)) as statements:
+        round_trip(Admin(staff, desk.Clock()))
     touched = partitions_touched(app, statements)
 
     assert sum(parts == 1 for _statement, parts in touched) > 30
@@ -175,7 +168,7 @@ def press(staff: Staff, path: str, on: str, **fields: str) -> None:
     assert staff.http.post(path, data=hidden | fields).status_code == 303
 
 
-def partitions_touched(app: Flask, statements: list[Statement]) -> list[tuple[str, int]]:
+def partitions_touched(app: Flask, statements: list[Told]) -> list[tuple[str, int]]:
     """Return each statement on tables of ours with the number of partitions that PostgreSQL would look into."""
     url = engine_of(app).url.set(drivername="postgresql").render_as_string(hide_password=False)
     found = []

@@ -1,4 +1,4 @@
-"""KalTalk for gunicorn, with the id of the worker process on every answer: a test sees which worker spoke."""
+"""KalTalk for a server with workers, with the id of the worker on every answer: a test sees which one spoke."""
 
 import logging
 import os
@@ -14,15 +14,19 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 def create_app() -> Application:
     """Return KalTalk as the environment configures it."""
-    app = server.create_app()
+    return told_apart(server.create_app())
 
-    def told_apart(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+
+def told_apart(app: Application) -> Application:
+    """Return ``app`` with the worker's id on every answer."""
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             return start_response(status, [*headers, (WORKER_HEADER, str(os.getpid()))], exc_info)
 
         return app(environ, start)
 
-    return told_apart
+    return answer
 
 
 def create_talkative_app() -> Application:

@@ -11,14 +11,16 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from kaltalk_iv.core.claims import Claims
 from kaltalk_iv.core.listing import Filters, Place, Status, read_search
-from kaltalk_iv.core.policy import State
+from kaltalk_iv.core.policy import State, Verdict
+from kaltalk_iv.core.sessions import WidgetSession
 from kaltalk_iv.service import closing, inbox
 from kaltalk_iv.service import settings as use_cases
 from kaltalk_iv.service.inbox import Listing
 from kaltalk_iv.service.settings import Actor
 from kaltalk_iv.state import current_state
-from kaltalk_iv.store import listing
+from kaltalk_iv.store import conversations, listing
 from kaltalk_iv.testing import OrganizationForTests, add_organization, identify, send_message, set_organization
 from tests.api.world import NOW, Clock, engine_of
 
@@ -39,7 +41,8 @@ FILL_CONVERSATIONS = """
 INSERT INTO kaltalk_iv_conversations (organization_id, id, customer_id, session_id, status, state, reason, secret_id,
   standing, state_since, claimed_external_id, claimed_email, claimed_email_key, claimed_name, claimed_name_key,
   message_count, unread_count, last_message_at, last_message, last_author, created_at)
-SELECT :org, 'con_' || i, 'cus_' || i, 'ses_' || i, CASE WHEN i % 5000 = 7 THEN 'closed' ELSE 'open' END,
+SELECT :org, 'con_' || i, CASE WHEN i % 10 <> 2 THEN 'cus_' || i END, 'ses_' || i,
+  CASE WHEN i % 5000 = 7 THEN 'closed' ELSE 'open' END,
   CASE WHEN i % 10 = 1 OR i % 2500 = 0 THEN 'verified' WHEN i % 10 = 2 THEN 'anonymous' ELSE 'unverified' END, NULL,
   CASE WHEN i % 2500 = 0 THEN :stands WHEN i % 10 = 1 THEN :revoked END,
   CASE WHEN i % 2500 = 0 THEN :stands WHEN i % 10 = 1 THEN :revoked WHEN i % 10 = 2 THEN 'anonymous'
@@ -144,6 +147,27 @@ def test_no_filter_and_no_search_walks_through_the_conversations(
             # Among a million PostgreSQL walks back in time until enough matches have come by, unless they are
             # collected first. With so few as here it does not fall for that, so the plan is asked for its shape.
             assert "CTE Scan on matching" in collected[0]
+
+
+def test_a_thread_is_found_by_who_speaks_without_a_walk_through_the_conversations(
+    filled: Session, org: OrganizationForTests
+) -> None:
+    visitor = WidgetSession(
+        id="ses_7",
+        organization_id=org.id,
+        customer_id="cus_7",
+        verdict=Verdict(State.VERIFIED, None),
+        claims=Claims("u_7"),
+        secret_id="sec_any",
+        proven_until=NOW,
+        expires_at=NOW,
+    )
+    with plans(filled) as made:
+        conversations.thread_of(filled, visitor, is_verified=True)
+        conversations.nobodys_thread(filled, visitor)
+    assert len(made) == 3
+    for plan in made:
+        assert walks(plan) == [], plan
 
 
 def test_what_is_rare_is_found_among_many(filled: Session, org: OrganizationForTests) -> None:

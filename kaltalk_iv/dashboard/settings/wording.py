@@ -6,6 +6,7 @@ from ...core.errors import Reason
 from ...core.keyring import is_active
 from ...core.policy import Mode
 from ...service.leaks import Mark
+from ...store.exposed import COUNTED_UP_TO
 from ...store.signing_secrets import SecretRecord
 from ..wording import human_time, machine_time
 
@@ -27,7 +28,7 @@ DONE = {
     "rotated": "There is a new signing secret. Reveal it and deploy it: the previous one verifies for 24 hours more.",
     "window-ended": "The window is closed: the previous secret verifies nothing any more.",
     "replaced": "There is one new signing secret and every other one is revoked. Reveal the new one and deploy it now.",
-    "taken-back": "The verifications that revoked secrets had given are taken back.",
+    "taken-back": "Verifications that revoked secrets had given are taken back.",
 }
 
 ACTIONS = {
@@ -69,6 +70,11 @@ MARKS = {
 }
 
 STATUS_NAMES = {"current": "Current", "previous": "Previous", "retired": "Retired", "revoked": "Revoked"}
+
+
+def counted(count: int) -> str:
+    """Return how many customers there are, or that there are so many or more: not all of a leak are counted."""
+    return f"{count:,} or more" if count >= COUNTED_UP_TO else f"{count:,}"
 
 
 def status(secret: SecretRecord, now: float) -> str:

@@ -114,7 +114,20 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(
-        "ix_kaltalk_iv_customers_name", "kaltalk_iv_customers", ["organization_id", "name_key"], unique=False
+        "ix_kaltalk_iv_customers_claimed_name",
+        "kaltalk_iv_customers",
+        ["organization_id", "name_key"],
+        unique=False,
+        sqlite_where=sa.text("NOT name_proven"),
+        postgresql_where=sa.text("NOT name_proven"),
+    )
+    op.create_index(
+        "ix_kaltalk_iv_customers_verified_by",
+        "kaltalk_iv_customers",
+        ["organization_id", "verified_secret_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("verified"),
+        postgresql_where=sa.text("verified"),
     )
     op.create_index(
         "ix_kaltalk_iv_customers_proven_email",
@@ -285,12 +298,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("unread_count > 0 AND status = 'open'"),
         postgresql_where=sa.text("unread_count > 0 AND status = 'open'"),
     )
-    op.create_index(
-        "ix_kaltalk_iv_conversations_session",
-        "kaltalk_iv_conversations",
-        ["organization_id", "session_id"],
-        unique=False,
-    )
     create_tenant_table(
         "kaltalk_iv_customer_proofs",
         sa.Column("organization_id", sa.String(length=64), nullable=False),
@@ -309,7 +316,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_kaltalk_iv_customer_proofs_secret",
         "kaltalk_iv_customer_proofs",
-        ["organization_id", "secret_id", "first_at"],
+        ["organization_id", "secret_id", "first_at", "customer_id"],
         unique=False,
     )
     create_tenant_table(
@@ -371,7 +378,6 @@ def downgrade() -> None:
     op.drop_table("kaltalk_iv_messages")
     op.drop_index("ix_kaltalk_iv_customer_proofs_secret", table_name="kaltalk_iv_customer_proofs")
     op.drop_table("kaltalk_iv_customer_proofs")
-    op.drop_index("ix_kaltalk_iv_conversations_session", table_name="kaltalk_iv_conversations")
     op.drop_index(
         "ix_kaltalk_iv_conversations_unread",
         table_name="kaltalk_iv_conversations",
@@ -414,7 +420,18 @@ def downgrade() -> None:
         sqlite_where=sa.text("email_proven"),
         postgresql_where=sa.text("email_proven"),
     )
-    op.drop_index("ix_kaltalk_iv_customers_name", table_name="kaltalk_iv_customers")
+    op.drop_index(
+        "ix_kaltalk_iv_customers_verified_by",
+        table_name="kaltalk_iv_customers",
+        sqlite_where=sa.text("verified"),
+        postgresql_where=sa.text("verified"),
+    )
+    op.drop_index(
+        "ix_kaltalk_iv_customers_claimed_name",
+        table_name="kaltalk_iv_customers",
+        sqlite_where=sa.text("NOT name_proven"),
+        postgresql_where=sa.text("NOT name_proven"),
+    )
     op.drop_index("ix_kaltalk_iv_customers_email", table_name="kaltalk_iv_customers")
     op.drop_table("kaltalk_iv_customers")
     op.drop_index("ix_kaltalk_iv_audit_events_newest", table_name="kaltalk_iv_audit_events")

@@ -1,0 +1,19 @@
+"""KalTalk for granian, which deploy/granian.sh starts: no request carries the keys of the environment with it."""
+
+import os
+
+from flask import Flask
+
+from kaltalk_iv import server
+
+
+def create_app() -> Flask:
+    """Return KalTalk as the environment configures it, and take its settings out of this worker's environment.
+
+    Granian copies the whole environment into the ``environ`` of every request, once this has returned. An error
+    reporter that sends a request's ``environ`` would send the keys.
+    """
+    app = server.create_app()
+    for name in [name for name in os.environ if name.startswith("KALTALK_")]:
+        del os.environ[name]
+    return app

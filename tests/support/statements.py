@@ -1,0 +1,51 @@
+"""What a database is told, seen at its driver: SQLAlchemy's events miss what the package reads past its sessions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+
+Told = tuple[str, Any]
+_FRAMES = ("BEGIN", "COMMIT", "ROLLBACK")  # those of SQLite; psycopg sends its own past every cursor
+
+
+@contextmanager
+def told_to(engine: sa.Engine) -> Iterator[list[Told]]:
+    """Yield each statement that the block sends, and its values, where they do not stand in it. Not BEGIN and COMMIT.
+
+    The block finds no connection that was open before.
+    """
+    told: list[Told] = []
+
+    def note(statement: str) -> None:
+        if not statement.startswith(_FRAMES):
+            told.append((statement, None))
+
+    def watch(connection: Any, _record: object) -> None:
+        if isinstance(connection, psycopg.Connection):
+            connection.cursor_factory = _watched_cursor(told)
+        else:
+            connection.set_trace_callback(note)
+
+    engine.dispose()
+    sa.event.listen(engine, "connect", watch)
+    try:
+        yield told
+    finally:
+        sa.event.remove(engine, "connect", watch)
+        engine.dispose()
+
+
+def _watched_cursor(told: list[Told]) -> type[psycopg.Cursor[Any]]:
+    class Watched(psycopg.Cursor[Any]):
+        def execute(self, query: Any, params: Any = None, **options: Any) -> "Watched":
+            told.append((query, params))
+            return super().execute(query, params, **options)
+
+        def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
+            told.append((query, params_seq[0]))
+            super().executemany(query, params_seq, **options)
+
+    return Watched
