@@ -61,12 +61,7 @@ def list_page(
     found: dict[str, InboxRow] = {}
     for first in range(0, len(lanes), _RANGES_AT_ONCE):
         some = lanes[first : first + _RANGES_AT_ONCE]
-        if matches is None:
-            keys = [_range(organization_id, lane, place, newer=newer, limit=limit) for lane in some]
-        else:
-            keys = [_matching(organization_id, some, matches, place, newer=newer, limit=limit)]
-        page = _page_of(keys, newer=newer, limit=limit)
-        rows = inbox_rows(organization_id).join(page, page.c.id == Conversation.id)
+        rows = _rows_of(organization_id, some, matches, place, newer=newer, limit=limit)
         found |= {row[0]: inbox_row(row) for row in session.execute(rows)}
     newest_first = sorted(found.values(), key=_place_of, reverse=True)
     return newest_first[-limit:] if newer else newest_first[:limit]
@@ -105,16 +100,41 @@ def count_unread(session: Session, organization_id: str, up_to: int) -> int:
     return session.execute(counted).scalar_one()
 
 
-def _range(organization_id: str, lane: Lane, place: Place | None, *, newer: bool, limit: int) -> sa.Select[float, str]:
-    keys = sa.select(*_KEY).where(Conversation.organization_id == organization_id, Conversation.status == lane.status)
-    if lane.standing is not None:
-        keys = keys.where(Conversation.standing == lane.standing)
+def _rows_of(
+    organization_id: str,
+    lanes: Sequence[Lane],
+    matches: Matches | None,
+    place: Place | None,
+    *,
+    newer: bool,
+    limit: int,
+) -> sa.Select[Any]:
+    rows = inbox_rows(organization_id)
+    if matches is None and len(lanes) == 1:  # the index leads to the rows: they need not be looked up by id again
+        return _from_place(rows.where(*_in_lane(lanes[0])), place, newer=newer, limit=limit)
+    if matches is None:
+        keys = [_range(organization_id, lane, place, newer=newer, limit=limit) for lane in lanes]
+    else:
+        keys = [_matching(organization_id, lanes, matches, place, newer=newer, limit=limit)]
+    page = _page_of(keys, newer=newer, limit=limit)
+    return rows.join(page, page.c.id == Conversation.id)
+
+
+def _range(organization_id: str, lane: Lane, place: Place | None, *, newer: bool, limit: int) -> sa.Select[Any]:
+    keys = sa.select(*_KEY).where(Conversation.organization_id == organization_id, *_in_lane(lane))
     return _from_place(keys, place, newer=newer, limit=limit)
+
+
+def _in_lane(lane: Lane) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = [Conversation.status == lane.status]
+    if lane.standing is not None:
+        conditions.append(Conversation.standing == lane.standing)
+    return conditions
 
 
 def _matching(
     organization_id: str, lanes: Sequence[Lane], matches: Matches, place: Place | None, *, newer: bool, limit: int
-) -> sa.Select[float, str]:
+) -> sa.Select[Any]:
     keys = sa.select(*_KEY).where(
         Conversation.organization_id == organization_id,
         sa.or_(Conversation.customer_id.in_(matches.customer_ids), Conversation.id.in_(matches.conversation_ids)),
@@ -130,15 +150,15 @@ def _matching(
 
 
 def _from_place(
-    keys: sa.Select[float, str], place: Place | None, *, newer: bool, limit: int, key: Any = _KEY
-) -> sa.Select[float, str]:
+    keys: sa.Select[*tuple[Any, ...]], place: Place | None, *, newer: bool, limit: int, key: Any = _KEY
+) -> sa.Select[Any]:
     if place is not None:
         beyond = operator.gt if newer else operator.lt
         keys = keys.where(beyond(sa.tuple_(*key), sa.tuple_(place.at, place.id)))
     return keys.order_by(*(column.asc() if newer else column.desc() for column in key)).limit(limit)
 
 
-def _page_of(keys: Sequence[sa.Select[float, str]], *, newer: bool, limit: int) -> sa.Subquery:
+def _page_of(keys: Sequence[sa.Select[Any]], *, newer: bool, limit: int) -> sa.Subquery:
     """Return the first ``limit`` of several sorted ranges; SQLite wants each of them in a query of its own."""
     if len(keys) == 1:
         return keys[0].subquery()

@@ -10,7 +10,7 @@ from ..core.policy import State, Verdict
 from ..core.sessions import WidgetSession
 from ..models import Conversation, Message, Secret
 from .database import new_id, run, table_of
-from .reading import Reader, read
+from .reading import Reader, Values, read
 
 PREVIEW_LENGTH = 140
 
@@ -152,7 +152,7 @@ def visible_messages(
     the session is. What a revoked secret proved is not proven. Events are for agents.
     """
     found = _FOR_VERIFIED if is_verified else _FOR_OTHERS
-    values = {
+    values: Values = {
         "of": visitor.organization_id,
         "thread": conversation_id,
         "reader": visitor.id,

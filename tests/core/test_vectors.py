@@ -7,7 +7,15 @@ import pytest
 from kaltalk_iv.core.claims import Claims, parse_email, parse_external_id, parse_name
 from kaltalk_iv.core.errors import InvalidClaim, TokenError
 from kaltalk_iv.core.keyring import SigningSecret
-from kaltalk_iv.core.tokens import MAX_LIFETIME_SECONDS, Proof, decode_unverified, inspect, verify
+from kaltalk_iv.core.tokens import (
+    MAX_LIFETIME_SECONDS,
+    Proof,
+    UserToken,
+    decode_unverified,
+    inspect,
+    signed_by,
+    verify,
+)
 from tests.core.signing import read_vectors, text_of, token_of
 
 TOKENS = read_vectors("tokens.json")
@@ -107,3 +115,23 @@ def test_a_proof_is_a_value() -> None:
     arguments = given(TOKENS["cases"][0])
     assert isinstance(verify(*arguments), Proof)
     assert verify(*arguments) == verify(*arguments)
+
+
+@pytest.mark.parametrize("case", named(TOKENS["cases"]))
+def test_a_token_that_is_taken_apart_once_says_the_same_as_its_text(case: dict[str, Any]) -> None:
+    text, secrets, now = given(case)
+    claims = decode_unverified(text)
+    token = UserToken(text)
+    for _ in range(2):  # what was found by one reader of it is found by the next
+        assert token.claims() == claims
+        assert inspect(token, secrets, now)[0] == inspect(text, secrets, now)[0]
+        assert _verdict(token, secrets, now) == _verdict(text, secrets, now)
+        assert signed_by(token, secrets) == signed_by(text, secrets)
+    assert _verdict(UserToken(text), secrets, now) == _verdict(text, secrets, now)
+
+
+def _verdict(token: object, secrets: tuple[SigningSecret, ...], now: float) -> object:
+    try:
+        return verify(token, secrets, now)
+    except TokenError as error:
+        return type(error), vars(error)

@@ -38,6 +38,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a session lifetime that is none": ({"KALTALK_IV_SESSION_LIFETIME": float("nan")}, "between 60"),
     "a token lifetime of true": ({"KALTALK_IV_MAX_TOKEN_LIFETIME": True}, "KALTALK_IV_MAX_TOKEN_LIFETIME"),
     "a token lifetime of a month": ({"KALTALK_IV_MAX_TOKEN_LIFETIME": 2_592_000}, "between 60"),
+    "direct reads of text": ({"KALTALK_IV_DIRECT_READS": "no"}, "KALTALK_IV_DIRECT_READS must be True or False"),
+    "direct reads of 1": ({"KALTALK_IV_DIRECT_READS": 1}, "KALTALK_IV_DIRECT_READS"),
 }
 
 
@@ -101,6 +103,38 @@ def test_every_change_of_a_sealed_secret_is_noticed() -> None:
             vault.open(text, "org_1", "sec_1")
         assert refusal.value.__cause__ is None
         assert SECRET not in str(refusal.value)
+
+
+def test_what_was_opened_before_opens_in_its_own_row_alone_and_by_keys_that_are_there() -> None:
+    vault = Vault([KEY])
+    sealed, other = vault.seal(SECRET, "org_1", "sec_1"), vault.seal(SECRET[::-1], "org_1", "sec_2")
+    for _ in range(3):
+        assert (vault.open(sealed, "org_1", "sec_1"), vault.open(other, "org_1", "sec_2")) == (SECRET, SECRET[::-1])
+        for row in (("org_2", "sec_1"), ("org_1", "sec_2"), ("org_1\0sec", "_1")):
+            with pytest.raises(SecretUnavailable):
+                vault.open(sealed, *row)
+        with pytest.raises(SecretUnavailable):
+            vault.open(other, "org_1", "sec_1")
+        with pytest.raises(SecretUnavailable):
+            Vault([generate_encryption_key()]).open(sealed, "org_1", "sec_1")
+        assert SECRET not in repr(vars(vault))
+
+
+def test_what_did_not_open_is_tried_again() -> None:
+    vault = Vault([KEY])
+    sealed = vault.seal(SECRET, "org_1", "sec_1")
+    for _ in range(2):
+        with pytest.raises(SecretUnavailable):
+            vault.open(sealed[:-4], "org_1", "sec_1")
+    assert vault.open(sealed, "org_1", "sec_1") == SECRET
+
+
+def test_whether_the_newest_key_has_sealed_a_secret_is_asked_of_that_key_though_it_was_opened_before() -> None:
+    both = Vault([generate_encryption_key(), KEY])
+    sealed = Vault([KEY]).seal(SECRET, "org_1", "sec_1")
+    assert both.open(sealed, "org_1", "sec_1") == SECRET
+    assert not both.is_sealed_with_newest(sealed, "org_1", "sec_1")
+    assert both.is_sealed_with_newest(both.seal(SECRET, "org_1", "sec_1"), "org_1", "sec_1")
 
 
 def test_the_first_key_seals_and_every_key_opens() -> None:
