@@ -4,9 +4,11 @@ import http.client
 import json
 import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from bench.processes import cpu_seconds
 
 _SCRIPT = Path(__file__).parent / "load.lua"
 _CONNECTIONS = 8
@@ -38,6 +40,7 @@ class Load:
     wrong: int
     broken: int
     example: str  # of a wrong answer
+    worker_us: float = 0.0  # of processor time that the server took for each answer, where it was named
 
     @property
     def per_second(self) -> float:
@@ -74,11 +77,13 @@ def run(
     expected: int = 200,
     content: str = "",
     once: bool = False,
+    worker: int | None = None,
 ) -> Load:
     """Return what came of sending the ``requests`` of a file to ``origin``, in turn and again from the start.
 
     ``connections`` wait for their answer at any time. An answer is right when its status is ``expected`` and
-    ``content`` stands in it. ``once``: each request is sent once, and the load ends with the last one.
+    ``content`` stands in it. ``once``: each request is sent once, and the load ends with the last one. ``worker`` is
+    the server's process, whose processor time is measured then.
     """
     sent = [part for name, value in (headers or {}).items() for part in ("-H", f"{name}: {value}")]
     # wrk counts whole seconds; it names none of the requests in what it prints.
@@ -95,11 +100,14 @@ def run(
     ]
     command += [*sent, "-s", str(_SCRIPT), origin, "--", str(requests), str(expected), content]
     command += ["once" if once else "cycle", str(threads)]
+    before = 0.0 if worker is None else cpu_seconds(worker)
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + 120)
+    spent = 0.0 if worker is None else cpu_seconds(worker) - before
     found = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     if done.returncode or not found:
         raise RuntimeError(f"wrk failed: {done.stdout[-500:]}{done.stderr[-500:]}")
-    return Load(**json.loads(found[0].removeprefix("RESULT ")))
+    load = Load(**json.loads(found[0].removeprefix("RESULT ")))
+    return replace(load, worker_us=1e6 * spent / load.answered if load.answered else 0.0)
 
 
 def json_body(values: Mapping[str, object]) -> str:

@@ -81,7 +81,7 @@ def steady(plan: Plan, side: Side, data: Data, folder: Path, requests: Path, sec
         options: dict[str, Any] = {"headers": HEADERS, "connections": plan.connections, "content": '"verified"'}
         if not plan.is_quick:
             run(server.origin, requests, seconds=_WARM_UP_SECONDS, **options)
-        load = run(server.origin, requests, seconds=seconds, **options).checked(side.name)
+        load = run(server.origin, requests, seconds=seconds, worker=server.pid, **options).checked(side.name)
         if not side.is_constant:
             check(server.origin, data)
     return load

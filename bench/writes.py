@@ -113,7 +113,7 @@ def _write(
             run(server.origin, file, seconds=1, **options).checked(side.name)
         requests = job.prepare(data, server.origin, mark, _MOST_A_SECOND * seconds)
         file = write_requests(folder / "requests", requests)
-        load = run(server.origin, file, seconds=seconds, **options).checked(side.name)
+        load = run(server.origin, file, seconds=seconds, worker=server.pid, **options).checked(side.name)
     rows = count(data, job.table, ours=side.is_ours, like=f"{mark} %")
     # Where the load ends, an answer may be on its way on each connection.
     if not load.answered <= rows <= load.answered + plan.connections:
