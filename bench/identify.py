@@ -26,7 +26,9 @@ def main(arguments: Sequence[str]) -> None:
     for backend in plan.backends:
         with ground.folder() as folder, prepared(backend, folder, plan.customers) as data:
             measured += _measure(plan, data, folder)
-    path = ground.save("identify", {"plan": plan.described(), "measured": measured})
+        path = ground.save(
+            "identify", {"plan": plan.described(), "measured": measured}
+        )  # what is there if the rest breaks off
     print(report.identify_table(path))
 
 

@@ -46,7 +46,9 @@ def main(arguments: Sequence[str]) -> None:
     for backend in plan.backends:
         with ground.folder() as folder, prepared(backend, folder, plan.customers) as data:
             measured += _measure(plan, sides, data, folder)
-    path = ground.save("writes", {"plan": plan.described(), "measured": measured})
+        path = ground.save(
+            "writes", {"plan": plan.described(), "measured": measured}
+        )  # what is there if the rest breaks off
     print(report.writes_table(path))
 
 
