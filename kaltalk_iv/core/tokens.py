@@ -157,11 +157,6 @@ def inspect(
     return tuple(checks), failure if failure is not None else _proof(reading)
 
 
-def decode_unverified(token: object) -> tuple[Claims, tuple[Notice, ...]] | None:
-    """Return what ``token`` claims, proving nothing, or None when its payload cannot be read. Raises nothing."""
-    return UserToken(token).claims()
-
-
 def decode_header(token: object) -> dict[str, Any] | None:
     """Return the header as it stands, proving nothing, or None when it cannot be read. Raises nothing."""
     return _decode_part(token, 0, "header")

@@ -19,7 +19,7 @@ from kaltalk_iv.core.errors import (
     TokenError,
 )
 from kaltalk_iv.core.keyring import SigningSecret
-from kaltalk_iv.core.tokens import MAX_TOKEN_LENGTH, Proof, decode_unverified, inspect, verify
+from kaltalk_iv.core.tokens import MAX_TOKEN_LENGTH, Proof, UserToken, inspect, verify
 from tests.core.conftest import AuditLog
 from tests.core.signing import NOW, sign
 
@@ -183,7 +183,7 @@ def test_a_missing_claim_is_named(claim: str, current: SigningSecret) -> None:
 @pytest.mark.parametrize("value", [None, True, 1, 1.5, [], {}, b"bytes", bytearray(), object()])
 def test_a_token_that_is_not_text_is_malformed(value: object, current: SigningSecret) -> None:
     assert reason_of(value, current) is Reason.MALFORMED
-    assert decode_unverified(value) is None
+    assert UserToken(value).claims() is None
 
 
 def test_inspect_walks_the_checks_in_one_order(current: SigningSecret) -> None:
@@ -229,7 +229,7 @@ def test_a_header_opens_no_file_and_no_connection(header: str, audit_log: AuditL
     audit_log.is_on = True
     outcomes = [reason_of(token, current), reason_of(forged, current)]
     inspect(token, (current,), NOW)
-    decode_unverified(token)
+    UserToken(token).claims()
     audit_log.is_on = False
     assert outcomes == [None, Reason.BAD_SIGNATURE]
     assert audit_log.events == []
@@ -266,7 +266,7 @@ def test_a_token_that_is_too_long_is_measured_and_not_read(size: int, filler: st
     token = filler * size
     with pytest.raises(Malformed, match=rf"has {size} characters; at most 8192"):
         verify(token, (current,), NOW)
-    assert decode_unverified(token) is None
+    assert UserToken(token).claims() is None
     unread = c_functions_called(token, current)
     assert "fullmatch" not in unread
     assert not {name for name in unread if "decode" in name or "encode" in name or "search" in name}

@@ -11,7 +11,6 @@ from kaltalk_iv.core.tokens import (
     MAX_LIFETIME_SECONDS,
     Proof,
     UserToken,
-    decode_unverified,
     inspect,
     signed_by,
     verify,
@@ -72,7 +71,7 @@ def test_inspect_tells_the_same_as_verify(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", named([case for case in TOKENS["cases"] if "unverified" in case]))
 def test_a_token_claims_what_the_vector_says(case: dict[str, Any]) -> None:
-    decoded = decode_unverified(given(case)[0])
+    decoded = UserToken(given(case)[0]).claims()
     if case["unverified"] is None:
         assert decoded is None
     else:
@@ -120,7 +119,7 @@ def test_a_proof_is_a_value() -> None:
 @pytest.mark.parametrize("case", named(TOKENS["cases"]))
 def test_a_token_that_is_taken_apart_once_says_the_same_as_its_text(case: dict[str, Any]) -> None:
     text, secrets, now = given(case)
-    claims = decode_unverified(text)
+    claims = UserToken(text).claims()
     token = UserToken(text)
     for _ in range(2):  # what was found by one reader of it is found by the next
         assert token.claims() == claims
