@@ -53,8 +53,9 @@ _TABLE = table_of(Conversation)
 CONVERSATION_COLUMNS = tuple(_TABLE.c[name] for name in ConversationRecord.__slots__)
 _IT = sa.and_(_TABLE.c.organization_id == sa.bindparam("of"), _TABLE.c.id == sa.bindparam("thread"))
 _OPEN_TO = sa.or_(_TABLE.c.first_proven_at.is_(None), _TABLE.c.customer_id == sa.bindparam("customer", type_=sa.String))
+_IT_IF_OPEN = sa.select(*CONVERSATION_COLUMNS).where(_IT, _OPEN_TO)
 _LOCKED: dict[str, sa.Executable] = {
-    "postgresql": sa.select(*CONVERSATION_COLUMNS).where(_IT, _OPEN_TO).with_for_update(),
+    "postgresql": _IT_IF_OPEN.with_for_update(),
     # SQLite knows no lock of a row: an update that changes nothing takes that of the writer.
     "sqlite": sa.update(_TABLE)
     .where(_IT, _OPEN_TO)
@@ -67,16 +68,10 @@ _SPOKE_IN = sa.select(_LINES.c.conversation_id).where(
     _LINES.c.session_id == sa.bindparam("speaker"),
     _LINES.c.author == "visitor",
 )
-_LATEST = (
-    sa.select(*CONVERSATION_COLUMNS)
-    .where(_TABLE.c.organization_id == sa.bindparam("of"))
-    .order_by(_TABLE.c.last_message_at.desc())
-    .limit(1)
-)
-_SPOKEN_IN = (
-    _LATEST.where(_TABLE.c.id.in_(_SPOKE_IN), _OPEN_TO)
-    .order_by(None)
-    .order_by(sa.case((_TABLE.c.customer_id == sa.bindparam("proven"), 0), else_=1), _TABLE.c.last_message_at.desc())
+_ONE = sa.select(*CONVERSATION_COLUMNS).where(_TABLE.c.organization_id == sa.bindparam("of")).limit(1)
+_LATEST = _ONE.order_by(_TABLE.c.last_message_at.desc())
+_SPOKEN_IN = _ONE.where(_TABLE.c.id.in_(_SPOKE_IN), _OPEN_TO).order_by(
+    sa.case((_TABLE.c.customer_id == sa.bindparam("proven"), 0), else_=1), _TABLE.c.last_message_at.desc()
 )
 _PROVEN = _LATEST.where(_TABLE.c.customer_id == sa.bindparam("proven"), _TABLE.c.first_proven_at.is_not(None))
 _NOBODYS = _LATEST.where(
@@ -123,7 +118,7 @@ def start_thread(session: Session, visitor: WidgetSession, verdict: Verdict, now
             first_proven_at=now if is_verified else None,
             **_speaker(visitor, verdict, now),
         )
-        started = _find(session, visitor.organization_id, Conversation.id == conversation_id, _open_to(visitor))
+        started = _first(session, _IT_IF_OPEN, _place(visitor, conversation_id))
         if started is not None:
             return started
     raise AssertionError("unreachable")
@@ -135,8 +130,7 @@ def lock_thread(session: Session, visitor: WidgetSession, conversation_id: str) 
     None when it has become somebody else's proven one.
     """
     lock = _LOCKED[session.connection().dialect.name]
-    values = {"of": visitor.organization_id, "thread": conversation_id, "customer": visitor.customer_id}
-    locked = run(session, lock, values).first()
+    locked = run(session, lock, _place(visitor, conversation_id)).first()
     return None if locked is None else ConversationRecord(*locked)
 
 
@@ -153,9 +147,8 @@ def _first(source: Session | Reader, statement: sa.Select[Any], values: Values) 
     return ConversationRecord(*rows[0]) if rows else None
 
 
-def _open_to(visitor: WidgetSession) -> sa.ColumnElement[bool]:
-    its_customers = Conversation.customer_id == visitor.customer_id
-    return sa.or_(Conversation.first_proven_at.is_(None), its_customers)
+def _place(visitor: WidgetSession, conversation_id: str) -> dict[str, str | float | None]:
+    return {"of": visitor.organization_id, "thread": conversation_id, "customer": visitor.customer_id}
 
 
 def change_speaker(
@@ -167,14 +160,14 @@ def change_speaker(
     *,
     is_change: bool,
 ) -> None:
-    """Note that ``visitor`` speaks now: the state, claims and customer of ``thread``, which is locked, follow.
+    """Note that ``visitor`` speaks now: the state, claims and customer of ``thread`` follow.
 
     ``is_change`` says whether ``verdict`` is another than what the conversation was worth before; it dates the state.
     Who goes on speaking as before changes nothing, and nothing is written.
     """
     values = _speaker(visitor, verdict, now)
     if not is_change:
-        values["state_since"] = thread.state_since
+        del values["state_since"]
     if verdict.state is State.VERIFIED and thread.first_proven_at is None:
         values["first_proven_at"] = now
     if any(getattr(thread, name, value) != value for name, value in values.items()):
@@ -183,7 +176,10 @@ def change_speaker(
 
 @cache
 def _spoken(names: frozenset[str]) -> sa.Executable:
-    return sa.update(_TABLE).where(_IT).values({name: sa.bindparam(name) for name in names})
+    values: dict[str, Any] = {name: sa.bindparam(name) for name in names}
+    if "first_proven_at" in values:  # the first proof counts, also where it came after we read
+        values["first_proven_at"] = sa.func.coalesce(_TABLE.c.first_proven_at, values["first_proven_at"])
+    return sa.update(_TABLE).where(_IT).values(values)
 
 
 def change_status(session: Session, organization_id: str, conversation_id: str, status: Status) -> bool:
@@ -203,12 +199,6 @@ def change_status(session: Session, organization_id: str, conversation_id: str, 
         .execution_options(synchronize_session=False)
     )
     return changed.first() is not None
-
-
-def _find(session: Session, organization_id: str, *conditions: sa.ColumnElement[bool]) -> ConversationRecord | None:
-    found = sa.select(*CONVERSATION_COLUMNS).where(Conversation.organization_id == organization_id, *conditions)
-    row = session.execute(found.order_by(Conversation.last_message_at.desc()).limit(1)).first()
-    return None if row is None else ConversationRecord(*row)
 
 
 def _speaker(visitor: WidgetSession, verdict: Verdict, now: float) -> dict[str, Any]:
