@@ -1,0 +1,35 @@
+"""What a statement on a conversation does when somebody else was faster than what was read."""
+
+from dataclasses import replace
+
+from flask import Flask
+
+from kaltalk_iv.core.claims import Claims
+from kaltalk_iv.core.policy import State, Verdict
+from kaltalk_iv.core.sessions import WidgetSession
+from kaltalk_iv.core.tokens import Proof
+from kaltalk_iv.state import current_state
+from kaltalk_iv.store import conversations, customers
+from kaltalk_iv.testing import OrganizationForTests
+from tests.api.world import NOW
+
+VERIFIED, DOUBTED = Verdict(State.VERIFIED, None), Verdict(State.UNVERIFIED, None)
+
+
+def test_a_speaker_does_not_move_the_first_proof_or_the_date_of_a_state_that_stand_since_it_read(
+    app: Flask, org: OrganizationForTests
+) -> None:
+    with app.app_context():
+        session = current_state().session
+        customer = customers.add_verified(session, org.id, Proof(Claims("u_1"), "sec_1", NOW + 60), NOW)
+        visitor = WidgetSession("ses_1", org.id, customer, DOUBTED, Claims("u_1"), None, None, NOW + 60)
+        read = conversations.start_thread(session, visitor, DOUBTED, NOW)
+        proven = replace(visitor, verdict=VERIFIED, secret_id="sec_1", proven_until=NOW + 60)
+        conversations.change_speaker(session, read, proven, VERIFIED, NOW + 1, is_change=True)
+
+        again = replace(proven, id="ses_2")  # which read before that, and writes after it
+        conversations.change_speaker(session, read, again, VERIFIED, NOW + 2, is_change=False)
+
+        found = conversations.lock_thread(session, again, read.id)
+        assert found is not None
+        assert (found.session_id, found.first_proven_at, found.state_since) == ("ses_2", NOW + 1, NOW + 1)
