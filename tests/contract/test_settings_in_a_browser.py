@@ -93,6 +93,7 @@ def test_a_revealed_secret_is_gone_after_a_minute_and_after_going_back(log_in: L
     page = log_in()
     page.clock.install()
     assert reveal(page).startswith("ktiv_")
+    expect(page.get_by_text("It is hidden when you leave this page")).to_be_visible()  # the minute has begun
     page.clock.fast_forward(59_000)
     expect(page.locator("#secret")).to_be_visible()
     page.clock.fast_forward(2_000)
