@@ -35,7 +35,7 @@ class Settings:
     rates: Rates = field(default_factory=dict)
     metrics_token: bytes | None = field(default=None, repr=False)
     trusts_request_id: bool = False
-    reads_directly: bool = False
+    goes_past_the_session: bool = False
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
@@ -43,7 +43,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
 
     Reads ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS``, ``KALTALK_IV_ENCRYPTION_KEYS`` (comma-separated text, newest
     first), ``KALTALK_IV_SESSION_LIFETIME`` and ``KALTALK_IV_MAX_TOKEN_LIFETIME`` (seconds),
-    ``KALTALK_IV_DIRECT_READS`` (True or False).
+    ``KALTALK_IV_DIRECT_SQL`` (True or False).
     Raises RuntimeError with the mend when something is missing or wrong; no value is shown.
     """
     if not config.get("SECRET_KEY"):
@@ -73,7 +73,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         max_token_lifetime=_seconds(config, "KALTALK_IV_MAX_TOKEN_LIFETIME", MAX_LIFETIME_SECONDS),
         rates=read_rates(config),
         metrics_token=_metrics_token(config.get("KALTALK_METRICS_TOKEN")),
-        reads_directly=_switch(config, "KALTALK_IV_DIRECT_READS"),
+        goes_past_the_session=_switch(config, "KALTALK_IV_DIRECT_SQL"),
         # A request's id is taken from outside only where a proxy of ours stands in front, and puts it there.
         trusts_request_id=str(config.get("KALTALK_PROXY_HOPS", "")).strip().strip("0") != "",
     )

@@ -51,7 +51,7 @@ class KalTalkIV:
         """Set up ``app``. Raises RuntimeError with the mend when its configuration lacks something."""
         settings, store = read_settings(app.config), read_store(app.config)
         limiter = Limiter(settings.rates, key=settings.session_keys[0], clock=self._clock, store=store)
-        reader = _once(self._reader) if settings.reads_directly else lambda: None
+        reader = _once(self._reader) if settings.goes_past_the_session else lambda: None
         state = State(settings, self._db, self._guard, self._clock, self._confirm, limiter=limiter, reader=reader)
         install(app, state)
         api = create_api()

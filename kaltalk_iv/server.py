@@ -48,7 +48,7 @@ def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], f
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SECURE=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        KALTALK_IV_DIRECT_READS=True,  # the database is ours alone
+        KALTALK_IV_DIRECT_SQL=True,  # the database is ours alone
     )
     app.config.update(config or {})
     if not app.config.get("SECRET_KEY"):

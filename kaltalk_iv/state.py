@@ -25,6 +25,7 @@ from .service.coverage import Tally
 from .service.events import Event
 from .service.readiness import Readiness
 from .store.reading import Reader
+from .store.sources import Writer
 
 _NAME = "kaltalk_iv"
 _log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ _failures = logging.getLogger("kaltalk_iv.identify")
 _ATTEMPTS = 4
 
 T = TypeVar("T")
+W = TypeVar("W", Session, Writer)
 
 
 class Database(Protocol):
@@ -98,21 +100,29 @@ class State:
         A lost race that the database reports as a broken constraint is run again: it then finds the winner's row.
         What the use case noted as an event is told once it is committed, and never when it is not.
         """
+        return self._commit(self.session, use_case)
+
+    def write(self, use_case: Callable[[Writer, float], T]) -> T:
+        """Do as ``commit`` does, past the session where the database is ours: for what widgets ask for all day."""
+        reader = self.reader()
+        return self._commit(self.session if reader is None else reader.transaction(), use_case)
+
+    def _commit(self, writer: W, use_case: Callable[[W, float], T]) -> T:
         for attempt in range(_ATTEMPTS):
-            events.take(self.session)  # of an attempt that was rolled back
+            events.take(writer)  # of an attempt that was rolled back
             try:
-                result = use_case(self.session, self.clock())
-                self.session.commit()
+                result = use_case(writer, self.clock())
+                writer.commit()
             except IntegrityError:
-                self.session.rollback()
+                writer.rollback()
                 if attempt == _ATTEMPTS - 1:
                     raise
                 self.metrics.database_retry()
             except BaseException:
-                self.session.rollback()
+                writer.rollback()
                 raise
             else:
-                for event in events.take(self.session):
+                for event in events.take(writer):
                     self.tell(event)
                 return result
         raise AssertionError("unreachable")

@@ -22,10 +22,18 @@ from ..observing.requests import name_organization
 from ..rates import Limit
 from ..service import chat
 from ..service.events import IdentityFailed
-from ..service.identify import Identified, IdentifyRequest, identify, identify_unchanged, read_request
+from ..service.identify import (
+    Identified,
+    IdentifyRequest,
+    identify,
+    identify_unchanged,
+    read_request,
+    weigh_request,
+)
 from ..state import State as Application
 from ..state import current_state
 from ..store.messages import MessageRecord
+from ..store.sources import Writer
 from . import cors, widget_file
 from .bodies import drain, read_bearer, read_json_object
 from .problems import add_error_handlers
@@ -97,15 +105,16 @@ def identify_visitor(organization_id: str) -> Response:
 
 
 def _identify(state: Application, organization_id: str, asked: IdentifyRequest) -> Identified:
-    reader = state.reader()
-    if reader is not None:
-        unchanged = identify_unchanged(reader, state.settings, organization_id, asked, state.clock())
-        if unchanged is not None:
-            found, event = unchanged
-            if event is not None:
-                state.tell(event)
-            return found
-    return state.commit(lambda session, now: identify(session, state.settings, organization_id, asked, now))
+    settings, now = state.settings, state.clock()
+    weighed = weigh_request(state.reader() or state.session, settings, organization_id, asked, now)
+    unchanged = identify_unchanged(settings, weighed, now)
+    if unchanged is not None:
+        found, event = unchanged
+        if event is not None:
+            state.tell(event)
+        return found
+    once = iter([weighed])  # who has lost a race weighs again, beside what the winner has written
+    return state.write(lambda source, now: identify(source, settings, organization_id, asked, now, next(once, None)))
 
 
 def messages() -> Response:
@@ -130,7 +139,7 @@ def session() -> Response:
     with cors.errors_for_its_own_pages(cors.organization_in_session):
         _accept("DELETE")
     token, origin = read_bearer(), cors.page_origin()
-    state.commit(lambda session, now: chat.end_session(session, state.settings, token, origin, now))
+    state.write(lambda source, now: chat.end_session(source, state.settings, token, origin, now))
     return Response(status=HTTPStatus.NO_CONTENT)
 
 
@@ -159,14 +168,14 @@ def _send_message() -> Response:
     client_message_id = parse_client_message_id(body.get("clientMessageId"))
     earlier = chat.earlier_session(state.settings, body.get("session"))
 
-    def send(session: Any, now: float) -> tuple[MessageRecord, str]:
-        visitor = chat.enter(session, state.settings, token, origin, now)
+    def send(source: Writer, now: float) -> tuple[MessageRecord, str]:
+        visitor = chat.enter(source, state.settings, token, origin, now)
         name_organization(visitor.session.organization_id)
         state.limiter.hit(Limit.SEND_SESSION, visitor.session.id)
         state.limiter.hit(Limit.SEND_ORGANIZATION, visitor.session.organization_id)
-        return chat.send_message(session, visitor, text, client_message_id, now, earlier=earlier)
+        return chat.send_message(source, visitor, text, client_message_id, now, earlier=earlier)
 
-    message, cursor = state.commit(send)
+    message, cursor = state.write(send)
     state.metrics.message(message.state)
     return _json({"message": _message(message), "cursor": cursor}, HTTPStatus.CREATED)
 

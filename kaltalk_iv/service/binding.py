@@ -6,13 +6,12 @@ land on a record and change as little as possible. Nothing here merges two recor
 
 from dataclasses import dataclass
 
-from sqlalchemy.orm import Session
-
 from ..core.claims import Claims, email_key
 from ..core.policy import Decision
 from ..core.tokens import Proof
 from ..store import customers
 from ..store.customers import CustomerRecord
+from ..store.sources import Writer
 from . import events
 from .events import IdentityDowngraded
 
@@ -21,7 +20,7 @@ _ATTEMPTS = 5  # each lost race leaves a row that the next attempt finds
 
 
 def bind(
-    session: Session, organization_id: str, decision: Decision, known: CustomerRecord | None, now: float
+    source: Writer, organization_id: str, decision: Decision, known: CustomerRecord | None, now: float
 ) -> str | None:
     """Return the id of the customer that ``decision`` lands on, written as it allows; None when nobody is named.
 
@@ -29,15 +28,15 @@ def bind(
     """
     for _ in range(_ATTEMPTS):
         if decision.proof is not None:
-            customer_id = _bind_proven(session, organization_id, decision.proof, known, now)
+            customer_id = _bind_proven(source, organization_id, decision.proof, known, now)
         elif decision.claims.external_id is None and decision.claims.email is None:
             return None  # a bare name finds nobody: it stays with the conversation
         else:
-            customer_id = _bind_self_claimed(session, organization_id, decision, known, now)
+            customer_id = _bind_self_claimed(source, organization_id, decision, known, now)
         if customer_id is not None:
             return customer_id
         if decision.claims.external_id is not None:
-            known = customers.find_by_external_id(session, organization_id, decision.claims.external_id)
+            known = customers.find_by_external_id(source, organization_id, decision.claims.external_id)
     raise RuntimeError("binding a customer lost every race")
 
 
@@ -62,19 +61,19 @@ def find_bound(decision: Decision, known: CustomerRecord | None, now: float) -> 
 
 
 def _bind_proven(
-    session: Session, organization_id: str, proof: Proof, known: CustomerRecord | None, now: float
+    source: Writer, organization_id: str, proof: Proof, known: CustomerRecord | None, now: float
 ) -> str | None:
     if known is not None:
         if not _is_current(known, proof, now):
-            customers.stamp_verified(session, organization_id, known.id, proof, now)
+            customers.stamp_verified(source, organization_id, known.id, proof, now)
             if known.verified_secret_id != proof.secret_id:
-                customers.remember_proof(session, organization_id, known.id, proof, now)
+                customers.remember_proof(source, organization_id, known.id, proof, now)
         return known.id
     if proof.claims.email is not None:
-        orphan = customers.find_by_email(session, organization_id, proof.claims.email, without_id=True)
+        orphan = customers.find_by_email(source, organization_id, proof.claims.email, without_id=True)
         if orphan is not None:
-            return orphan.id if customers.adopt(session, organization_id, orphan.id, proof, now) else None
-    return customers.add_verified(session, organization_id, proof, now)
+            return orphan.id if customers.adopt(source, organization_id, orphan.id, proof, now) else None
+    return customers.add_verified(source, organization_id, proof, now)
 
 
 def _is_current(customer: CustomerRecord, proof: Proof, now: float) -> bool:
@@ -91,21 +90,21 @@ def _is_current(customer: CustomerRecord, proof: Proof, now: float) -> bool:
 
 
 def _bind_self_claimed(
-    session: Session, organization_id: str, decision: Decision, known: CustomerRecord | None, now: float
+    source: Writer, organization_id: str, decision: Decision, known: CustomerRecord | None, now: float
 ) -> str | None:
     claims = decision.claims
     record = known
     if record is None and claims.email is not None:
         with_id = claims.external_id is not None
-        record = customers.find_by_email(session, organization_id, claims.email, without_id=with_id)
+        record = customers.find_by_email(source, organization_id, claims.email, without_id=with_id)
     if record is None:
-        return customers.add_self_claimed(session, organization_id, claims, now)
+        return customers.add_self_claimed(source, organization_id, claims, now)
     if decision.downgrades and decision.reason is not None and record.verified:
-        customers.downgrade(session, organization_id, record.id, decision.reason, now)
+        customers.downgrade(source, organization_id, record.id, decision.reason, now)
         downgraded = IdentityDowngraded(organization_id, record.id, record.external_id, decision.reason, now)
-        events.note(session, downgraded)
+        events.note(source, downgraded)
     if _is_change_due(record, claims, now):
-        customers.apply_self_claimed(session, organization_id, record.id, claims, now)
+        customers.apply_self_claimed(source, organization_id, record.id, claims, now)
     return record.id
 
 

@@ -4,8 +4,6 @@ import math
 import re
 from dataclasses import dataclass
 
-from sqlalchemy.orm import Session
-
 from ..config import Settings
 from ..core import origins
 from ..core.errors import (
@@ -25,7 +23,7 @@ from ..store import conversations, messages, organizations, sessions, signing_se
 from ..store.conversations import ConversationRecord
 from ..store.messages import MessageRecord
 from ..store.organizations import SessionRecords
-from ..store.reading import Reader
+from ..store.sources import Source, Writer
 
 PAGE_LENGTH = 100
 
@@ -55,7 +53,7 @@ class Thread:
     verdict: Verdict
 
 
-def enter(source: Session | Reader, settings: Settings, token: object, origin: str | None, now: float) -> Visitor:
+def enter(source: Source, settings: Settings, token: object, origin: str | None, now: float) -> Visitor:
     """Return the visitor whose session ``token`` is, as the organization's mode and secrets have it now.
 
     Raises SessionInvalid, SessionExpired, SessionEnded, OriginNotAllowed, or IdentityRefused when the mode has become
@@ -78,7 +76,7 @@ def enter(source: Session | Reader, settings: Settings, token: object, origin: s
 
 
 def send_message(
-    session: Session,
+    source: Writer,
     visitor: Visitor,
     text: str,
     client_message_id: str,
@@ -92,18 +90,26 @@ def send_message(
     Conflict when other words were sent under this id.
     """
     speaker = visitor.session
-    sent = messages.find_sent(session, speaker, client_message_id)
+    sent = messages.find_sent(source, speaker, client_message_id)
     if sent is None and earlier is not None and earlier.organization_id == speaker.organization_id:
-        sent = messages.find_sent(session, earlier, client_message_id)
+        sent = messages.find_sent(source, earlier, client_message_id)
     if sent is not None:
         if sent[1].text != text:
             raise Conflict("This clientMessageId was used for other words. Send the message under a new one.")
         return sent[1], _cursor(sent[0], sent[1].position)
-    thread = _locked_thread(session, visitor, now)
-    speak(session, thread, speaker, visitor.verdict, now)
-    _open_again(session, thread, visitor, now)
+    thread = _joined_thread(source, visitor, text, now)
+    place = thread.message_count
+    before = _worth_now(source, thread, speaker, visitor.verdict)
+    events = [before.state.value] if place > 1 and before != visitor.verdict else []
+    if thread.status != Status.OPEN:
+        conversations.change_status(source, speaker.organization_id, thread.id, Status.OPEN)
+        events.append(Status.OPEN.value)
+    for event in events:  # before the line that it explains, which moves on by one
+        _note(source, thread, speaker, visitor.verdict, event, now, place)
+        place = conversations.count_line(source, speaker.organization_id, thread.id, "event", event, now)
+    conversations.change_speaker(source, thread, speaker, visitor.verdict, now, is_change=before != visitor.verdict)
     message = messages.append(
-        session,
+        source,
         speaker.organization_id,
         thread.id,
         author="visitor",
@@ -113,8 +119,9 @@ def send_message(
         text=text,
         now=now,
         client_message_id=client_message_id,
+        place=place,
     )
-    return message, _cursor(thread.id, message.position)
+    return message, _cursor(thread.id, place)
 
 
 def earlier_session(settings: Settings, token: object) -> WidgetSession | None:
@@ -129,63 +136,59 @@ def earlier_session(settings: Settings, token: object) -> WidgetSession | None:
         return None
 
 
-def _locked_thread(session: Session, visitor: Visitor, now: float) -> ConversationRecord:
-    """Return the visitor's conversation, its own until the transaction ends; a new one when there is none."""
-    found = conversations.thread_of(session, visitor.session, is_verified=visitor.is_verified)
+def _joined_thread(source: Writer, visitor: Visitor, text: str, now: float) -> ConversationRecord:
+    """Return the visitor's conversation, or a new one, with a place for ``text``: its own until the commit."""
+    found = conversations.thread_of(source, visitor.session, is_verified=visitor.is_verified)
     for candidate in (found, None):
-        thread = candidate or conversations.start_thread(session, visitor.session, visitor.verdict, now)
-        locked = conversations.lock_thread(session, visitor.session, thread.id)
-        if locked is not None:
-            return locked
+        thread = candidate or conversations.start_thread(source, visitor.session, visitor.verdict, now)
+        joined = conversations.join_thread(source, visitor.session, thread.id, text, now)
+        if joined is not None:
+            return joined
     raise Conflict("This conversation has just become somebody else's. Send the message again.")
 
 
-def speak(session: Session, thread: ConversationRecord, speaker: WidgetSession, verdict: Verdict, now: float) -> None:
+def speak(source: Writer, thread: ConversationRecord, speaker: WidgetSession, verdict: Verdict, now: float) -> None:
     """Let ``thread`` follow the session that speaks in it now; a change of its identity becomes a line."""
-    before = thread.verdict
+    before = _worth_now(source, thread, speaker, verdict)
+    if thread.message_count and before != verdict:
+        _note(source, thread, speaker, verdict, before.state.value, now)
+    conversations.change_speaker(source, thread, speaker, verdict, now, is_change=before != verdict)
+
+
+def _worth_now(source: Source, thread: ConversationRecord, speaker: WidgetSession, verdict: Verdict) -> Verdict:
+    """Return what the conversation's own state is still worth, as ``speaker`` comes to it with ``verdict``."""
     # What a verified speaker is proven by is not revoked: that was asked when it came in.
     is_known_good = verdict.state is State.VERIFIED and thread.secret_id == speaker.secret_id
-    if thread.secret_id is not None and not is_known_good and _is_revoked(session, speaker, thread.secret_id):
-        before = Verdict(State.UNVERIFIED, Reason.SECRET_REVOKED)
-    if thread.message_count and before != verdict:
-        messages.append(
-            session,
-            speaker.organization_id,
-            thread.id,
-            author="event",
-            session_id=speaker.id,
-            verdict=verdict,
-            secret_id=speaker.secret_id,
-            text=before.state,
-            now=now,
-        )
-    conversations.change_speaker(session, thread, speaker, verdict, now, is_change=before != verdict)
+    if thread.secret_id is None or is_known_good:
+        return thread.verdict
+    is_revoked = signing_secrets.is_revoked(source, speaker.organization_id, thread.secret_id)
+    return Verdict(State.UNVERIFIED, Reason.SECRET_REVOKED) if is_revoked else thread.verdict
 
 
-def _is_revoked(session: Session, speaker: WidgetSession, secret_id: str) -> bool:
-    return signing_secrets.is_revoked(session, speaker.organization_id, secret_id)
-
-
-def _open_again(session: Session, thread: ConversationRecord, visitor: Visitor, now: float) -> None:
-    """Open a closed conversation for the visitor's new message, with a line that says so."""
-    speaker = visitor.session
-    if thread.status == Status.OPEN:
-        return
-    conversations.change_status(session, speaker.organization_id, thread.id, Status.OPEN)
+def _note(
+    source: Writer,
+    thread: ConversationRecord,
+    speaker: WidgetSession,
+    verdict: Verdict,
+    event: str,
+    now: float,
+    place: int | None = None,
+) -> None:
     messages.append(
-        session,
+        source,
         speaker.organization_id,
         thread.id,
         author="event",
         session_id=speaker.id,
-        verdict=visitor.verdict,
+        verdict=verdict,
         secret_id=speaker.secret_id,
-        text=Status.OPEN.value,
+        text=event,
         now=now,
+        place=place,
     )
 
 
-def read_thread(source: Session | Reader, visitor: Visitor, after: str) -> Thread:
+def read_thread(source: Source, visitor: Visitor, after: str) -> Thread:
     """Return what the visitor may read after the cursor ``after``. Raises Unreadable for a cursor that is none."""
     known_thread, position = _parse_cursor(after)
     thread = conversations.thread_of(source, visitor.session, is_verified=visitor.is_verified)
@@ -203,19 +206,19 @@ def read_thread(source: Session | Reader, visitor: Visitor, after: str) -> Threa
     return Thread(tuple(lines), _cursor(thread.id, read_up_to), visitor.verdict)
 
 
-def end_session(session: Session, settings: Settings, token: object, origin: str | None, now: float) -> None:
+def end_session(source: Writer, settings: Settings, token: object, origin: str | None, now: float) -> None:
     """End the session ``token`` and every other one of the same visit; ended twice is ended.
 
     Raises SessionInvalid, SessionExpired or OriginNotAllowed. Any mode lets a visitor leave.
     """
-    visitor, _records = _admit(session, settings, token, origin, now)
+    visitor, _records = _admit(source, settings, token, origin, now)
     sessions.end_session(
-        session, visitor.organization_id, visitor.id, now, max(visitor.expires_at, now + settings.session_lifetime)
+        source, visitor.organization_id, visitor.id, now, max(visitor.expires_at, now + settings.session_lifetime)
     )
 
 
 def _admit(
-    source: Session | Reader, settings: Settings, token: object, origin: str | None, now: float
+    source: Source, settings: Settings, token: object, origin: str | None, now: float
 ) -> tuple[WidgetSession, SessionRecords]:
     visitor = unseal(token, settings.session_keys, now)
     records = organizations.load_for_session(source, visitor.organization_id, visitor.secret_id, visitor.id)

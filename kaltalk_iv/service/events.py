@@ -5,9 +5,8 @@ They hold ids, reasons and times (Unix seconds), and never a token, a secret or 
 
 from dataclasses import dataclass
 
-from sqlalchemy.orm import Session
-
 from ..core.errors import Reason
+from ..store.sources import Writer
 
 _NOTED = "kaltalk_iv_events"
 
@@ -73,12 +72,12 @@ class SecretReplaced:
 Event = IdentityVerified | IdentityFailed | IdentityDowngraded | SecretRotated | SecretReplaced
 
 
-def note(session: Session, event: Event) -> None:
-    """Keep ``event`` until the transaction of ``session`` ends."""
-    session.info.setdefault(_NOTED, []).append(event)
+def note(source: Writer, event: Event) -> None:
+    """Keep ``event`` until the transaction of ``source`` ends."""
+    source.info.setdefault(_NOTED, []).append(event)
 
 
-def take(session: Session) -> list[Event]:
+def take(source: Writer) -> list[Event]:
     """Return what was noted, in order, and forget it: told after a commit, dropped with what was rolled back."""
-    noted: list[Event] = session.info.pop(_NOTED, [])
+    noted: list[Event] = source.info.pop(_NOTED, [])
     return noted

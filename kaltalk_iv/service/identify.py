@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from ..config import Settings
 from ..core import keyring, origins, tokens
 from ..core.claims import Claims, Notice, read_self_claimed
@@ -26,8 +24,8 @@ from ..session_seal import seal, unseal
 from ..store import conversations, organizations, signing_secrets
 from ..store.database import new_id
 from ..store.organizations import IdentifyRecords
-from ..store.reading import Reader
 from ..store.signing_secrets import SecretRecord
+from ..store.sources import Source, Writer
 from . import events
 from .binding import bind, find_bound
 from .chat import speak
@@ -58,7 +56,7 @@ class Identified:
 
 
 @dataclass(frozen=True, slots=True)
-class _Weighed:
+class Weighed:
     """A request that may go on: what is stored of it, what follows from it, and the session that the page had."""
 
     records: IdentifyRecords
@@ -75,39 +73,42 @@ def read_request(body: dict[str, Any], origin: str | None) -> IdentifyRequest:
 
 
 def identify(
-    session: Session, settings: Settings, organization_id: str, request: IdentifyRequest, now: float
+    source: Writer,
+    settings: Settings,
+    organization_id: str,
+    request: IdentifyRequest,
+    now: float,
+    weighed: Weighed | None = None,
 ) -> Identified:
-    """Return a widget session for whoever ``request`` proves or claims to be.
+    """Return a widget session for whoever ``request`` proves or claims to be, and write down what follows from it.
 
-    Raises UnknownOrganization, OriginNotAllowed, IdentityRefused (mode ``required``) or SecretUnavailable.
+    ``weighed`` is what ``weigh_request`` has just made of it, where that was asked. Raises what that raises.
     """
-    weighed = _weigh_request(session, settings, organization_id, request, now)
+    if weighed is None:
+        weighed = weigh_request(source, settings, organization_id, request, now)
     decision = weighed.decision
     for secret in weighed.records.secrets:
         if _is_stamp_due(secret, decision, now):
-            signing_secrets.stamp_secret(session, organization_id, secret.id, now)
-    customer_id = bind(session, organization_id, decision, weighed.records.customer, now)
+            signing_secrets.stamp_secret(source, organization_id, secret.id, now)
+    customer_id = bind(source, organization_id, decision, weighed.records.customer, now)
     event = _event(organization_id, customer_id, decision, now)
     if event is not None:
-        events.note(session, event)
+        events.note(source, event)
     found = _answer(settings, organization_id, weighed, customer_id, now)
     if _names_nobodys_session(weighed, found.session):
-        begun = conversations.nobodys_thread(session, found.session)
+        begun = conversations.nobodys_thread(source, found.session)
         if begun is not None:
-            speak(session, begun, found.session, found.session.verdict, now)
+            speak(source, begun, found.session, found.session.verdict, now)
     return found
 
 
-def identify_unchanged(
-    reader: Reader, settings: Settings, organization_id: str, request: IdentifyRequest, now: float
-) -> tuple[Identified, Event | None] | None:
+def identify_unchanged(settings: Settings, weighed: Weighed, now: float) -> tuple[Identified, Event | None] | None:
     """Return what ``identify`` would, and its event, when it has nothing to write; None when it has.
 
     That is nearly every identify of every day: a known customer with unchanged claims. It needs no transaction: all
-    that it stands on is read by one statement. Raises what ``identify`` raises.
+    that it stands on was read by one statement.
     """
-    weighed = _weigh_request(reader, settings, organization_id, request, now)
-    decision = weighed.decision
+    decision, organization_id = weighed.decision, weighed.records.organization.id
     if any(_is_stamp_due(secret, decision, now) for secret in weighed.records.secrets):
         return None
     bound = find_bound(decision, weighed.records.customer, now)
@@ -119,9 +120,13 @@ def identify_unchanged(
     return found, _event(organization_id, bound.customer_id, decision, now)
 
 
-def _weigh_request(
-    source: Session | Reader, settings: Settings, organization_id: str, request: IdentifyRequest, now: float
-) -> _Weighed:
+def weigh_request(
+    source: Source, settings: Settings, organization_id: str, request: IdentifyRequest, now: float
+) -> Weighed:
+    """Return what ``request`` is worth, as the organization's mode and secrets are now.
+
+    Raises UnknownOrganization, OriginNotAllowed, IdentityRefused (mode ``required``) or SecretUnavailable.
+    """
     decoded = None if request.token is None else request.token.claims()
     claimed = request.plain if decoded is None else decoded[0].filled_up_from(request.plain)
     prior = _prior_session(settings, organization_id, request, now)
@@ -140,11 +145,11 @@ def _weigh_request(
     if decision.refused and decision.reason is not None:
         raise IdentityRefused(decision.reason, decision.seconds_off)
     all_notices = request.notices + notices + decision.notices
-    return _Weighed(records, decision, all_notices, None if records.prior_ended else prior)
+    return Weighed(records, decision, all_notices, None if records.prior_ended else prior)
 
 
 def _answer(
-    settings: Settings, organization_id: str, weighed: _Weighed, customer_id: str | None, now: float
+    settings: Settings, organization_id: str, weighed: Weighed, customer_id: str | None, now: float
 ) -> Identified:
     decision, prior = weighed.decision, weighed.prior
     goes_on = prior is not None and prior.is_continued_by(decision.state, decision.claims)
@@ -161,7 +166,7 @@ def _answer(
     return Identified(visitor, seal(visitor, settings.session_keys[0]), weighed.notices, decision.seconds_off)
 
 
-def _names_nobodys_session(weighed: _Weighed, visitor: WidgetSession) -> bool:
+def _names_nobodys_session(weighed: Weighed, visitor: WidgetSession) -> bool:
     """True when the session of the page goes on, was nobody's so far, and is a customer's from now on."""
     prior = weighed.prior
     is_first = prior is not None and prior.id == visitor.id and prior.customer_id is None

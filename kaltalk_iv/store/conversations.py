@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from ..core.claims import email_key, name_key
 from ..core.errors import Reason
@@ -15,8 +14,11 @@ from ..core.listing import Status
 from ..core.policy import State, Verdict
 from ..core.sessions import WidgetSession
 from ..models import Conversation, Message
-from .database import insert_unless_there, run, table_of
-from .reading import Reader, Values, read
+from .compiled import Values
+from .database import table_of
+from .sources import Source, Writer, insert_unless_there, run
+
+PREVIEW_LENGTH = 140
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +56,23 @@ CONVERSATION_COLUMNS = tuple(_TABLE.c[name] for name in ConversationRecord.__slo
 _IT = sa.and_(_TABLE.c.organization_id == sa.bindparam("of"), _TABLE.c.id == sa.bindparam("thread"))
 _OPEN_TO = sa.or_(_TABLE.c.first_proven_at.is_(None), _TABLE.c.customer_id == sa.bindparam("customer", type_=sa.String))
 _IT_IF_OPEN = sa.select(*CONVERSATION_COLUMNS).where(_IT, _OPEN_TO)
-_LOCKED: dict[str, sa.Executable] = {
-    "postgresql": _IT_IF_OPEN.with_for_update(),
-    # SQLite knows no lock of a row: an update that changes nothing takes that of the writer.
-    "sqlite": sa.update(_TABLE)
-    .where(_IT, _OPEN_TO)
-    .values(message_count=_TABLE.c.message_count)
-    .returning(*CONVERSATION_COLUMNS),
+_ONE_MORE = sa.update(_TABLE).where(_IT).values(message_count=_TABLE.c.message_count + 1)
+_LAST_LINE = _ONE_MORE.values(
+    last_message=sa.bindparam("preview"), last_author=sa.bindparam("by"), last_message_at=sa.bindparam("now")
+)
+_VISITORS_LINE = _LAST_LINE.values(unread_count=_TABLE.c.unread_count + 1)
+_JOINED = _VISITORS_LINE.where(_OPEN_TO).returning(*CONVERSATION_COLUMNS)
+_COUNTED = {
+    "event": _ONE_MORE.returning(_TABLE.c.message_count),
+    "visitor": _VISITORS_LINE.returning(_TABLE.c.message_count),
+    "agent": _LAST_LINE.values(unread_count=0).returning(_TABLE.c.message_count),
 }
+_STATUS = (
+    sa.update(_TABLE)
+    .where(_IT, _TABLE.c.status != sa.bindparam("wanted"))
+    .values(status=sa.bindparam("wanted"))
+    .returning(_TABLE.c.id)
+)
 _LINES = table_of(Message)
 _SPOKE_IN = sa.select(_LINES.c.conversation_id).where(
     _LINES.c.organization_id == sa.bindparam("of"),
@@ -79,7 +90,7 @@ _NOBODYS = _LATEST.where(
 )
 
 
-def thread_of(source: Session | Reader, visitor: WidgetSession, *, is_verified: bool) -> ConversationRecord | None:
+def thread_of(source: Source, visitor: WidgetSession, *, is_verified: bool) -> ConversationRecord | None:
     """Return the conversation that ``visitor`` is in: one where this session spoke, else its customer's proven one.
 
     Never somebody else's proven one, though this session spoke there. Of unproven ones the record does not matter: by
@@ -93,7 +104,7 @@ def thread_of(source: Session | Reader, visitor: WidgetSession, *, is_verified: 
     return found
 
 
-def start_thread(session: Session, visitor: WidgetSession, verdict: Verdict, now: float) -> ConversationRecord:
+def start_thread(source: Writer, visitor: WidgetSession, verdict: Verdict, now: float) -> ConversationRecord:
     """Return a new conversation for ``visitor``; when another tab has just started it, that one.
 
     The id follows from who speaks, so that two first messages at once meet in one row. One that has become somebody
@@ -104,7 +115,7 @@ def start_thread(session: Session, visitor: WidgetSession, verdict: Verdict, now
     for distinction in ("", secrets.token_hex(16)):
         conversation_id = "con_" + hashlib.sha256(f"{owner}:{distinction}".encode()).hexdigest()[:24]
         insert_unless_there(
-            session,
+            source,
             Conversation,
             organization_id=visitor.organization_id,
             id=conversation_id,
@@ -118,32 +129,44 @@ def start_thread(session: Session, visitor: WidgetSession, verdict: Verdict, now
             first_proven_at=now if is_verified else None,
             **_speaker(visitor, verdict, now),
         )
-        started = _first(session, _IT_IF_OPEN, _place(visitor, conversation_id))
+        started = _first(source, _IT_IF_OPEN, _place(visitor, conversation_id))
         if started is not None:
             return started
     raise AssertionError("unreachable")
 
 
-def lock_thread(session: Session, visitor: WidgetSession, conversation_id: str) -> ConversationRecord | None:
-    """Return the conversation as it is now, and keep others from changing it until the transaction ends.
+def join_thread(
+    source: Writer, visitor: WidgetSession, conversation_id: str, text: str, now: float
+) -> ConversationRecord | None:
+    """Return the conversation with one line more, ``text``, which the visitor will add; None when it is closed to it.
 
-    None when it has become somebody else's proven one.
+    It has become somebody else's proven one then. ``message_count`` is the place of that line. Until the transaction
+    ends the row is locked: nobody else changes it, and two who write at once do so one after the other.
     """
-    lock = _LOCKED[session.connection().dialect.name]
-    locked = run(session, lock, _place(visitor, conversation_id)).first()
-    return None if locked is None else ConversationRecord(*locked)
+    said: dict[str, str | float | None] = {"preview": text[:PREVIEW_LENGTH], "by": "visitor", "now": now}
+    rows = run(source, _JOINED, _place(visitor, conversation_id) | said)
+    return ConversationRecord(*rows[0]) if rows else None
 
 
-def nobodys_thread(session: Session, visitor: WidgetSession) -> ConversationRecord | None:
+def count_line(source: Writer, organization_id: str, conversation_id: str, author: str, text: str, now: float) -> int:
+    """Return the place of one line more, which the caller will add, and lock the row as ``join_thread`` does."""
+    values: dict[str, str | float | None] = {"of": organization_id, "thread": conversation_id}
+    if author != "event":
+        values |= {"preview": text[:PREVIEW_LENGTH], "by": author, "now": now}
+    place: int = run(source, _COUNTED[author], values)[0][0]
+    return place
+
+
+def nobodys_thread(source: Source, visitor: WidgetSession) -> ConversationRecord | None:
     """Return the conversation that this session began before it was named, or None.
 
     It is found by its lines: an index on the session would cost each visit's first message as much as all the others.
     """
-    return _first(session, _NOBODYS, {"of": visitor.organization_id, "speaker": visitor.id})
+    return _first(source, _NOBODYS, {"of": visitor.organization_id, "speaker": visitor.id})
 
 
-def _first(source: Session | Reader, statement: sa.Select[Any], values: Values) -> ConversationRecord | None:
-    rows = read(source, statement, values)
+def _first(source: Source, statement: sa.Select[*tuple[Any, ...]], values: Values) -> ConversationRecord | None:
+    rows = run(source, statement, values)
     return ConversationRecord(*rows[0]) if rows else None
 
 
@@ -152,7 +175,7 @@ def _place(visitor: WidgetSession, conversation_id: str) -> dict[str, str | floa
 
 
 def change_speaker(
-    session: Session,
+    source: Writer,
     thread: ConversationRecord,
     visitor: WidgetSession,
     verdict: Verdict,
@@ -171,34 +194,24 @@ def change_speaker(
     if verdict.state is State.VERIFIED and thread.first_proven_at is None:
         values["first_proven_at"] = now
     if any(getattr(thread, name, value) != value for name, value in values.items()):
-        run(session, _spoken(frozenset(values)), values | {"of": visitor.organization_id, "thread": thread.id})
+        run(source, _spoken(frozenset(values)), values | {"of": visitor.organization_id, "thread": thread.id})
 
 
 @cache
-def _spoken(names: frozenset[str]) -> sa.Executable:
+def _spoken(names: frozenset[str]) -> sa.Update:
     values: dict[str, Any] = {name: sa.bindparam(name) for name in names}
     if "first_proven_at" in values:  # the first proof counts, also where it came after we read
         values["first_proven_at"] = sa.func.coalesce(_TABLE.c.first_proven_at, values["first_proven_at"])
     return sa.update(_TABLE).where(_IT).values(values)
 
 
-def change_status(session: Session, organization_id: str, conversation_id: str, status: Status) -> bool:
+def change_status(source: Writer, organization_id: str, conversation_id: str, status: Status) -> bool:
     """Close or open a conversation and return True, or return False when it is so already.
 
     The row stays locked until the transaction ends: of two agents who click at once, one makes the change.
     """
-    changed = session.execute(
-        sa.update(Conversation)
-        .where(
-            Conversation.organization_id == organization_id,
-            Conversation.id == conversation_id,
-            Conversation.status != status.value,
-        )
-        .values(status=status.value)
-        .returning(Conversation.id)
-        .execution_options(synchronize_session=False)
-    )
-    return changed.first() is not None
+    values = {"of": organization_id, "thread": conversation_id, "wanted": status.value}
+    return len(run(source, _STATUS, values)) > 0
 
 
 def _speaker(visitor: WidgetSession, verdict: Verdict, now: float) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from ..core.claims import Claims, email_key, name_key
 from ..core.errors import Reason
 from ..core.tokens import Proof
 from ..models import Customer, CustomerProof, Secret
-from .database import insert_unless_there, new_id, run, table_of
+from .database import new_id, table_of
+from .sources import Source, Writer, insert_unless_there, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,16 @@ _BY_EXTERNAL_ID = _LAST_SEEN_FIRST.where(_TABLE.c.external_id == sa.bindparam("w
 _BY_EMAIL = _LAST_SEEN_FIRST.where(_TABLE.c.email_key == sa.bindparam("wanted"))
 _BY_EMAIL_ALONE = _BY_EMAIL.where(_TABLE.c.external_id.is_(None))
 _IT = sa.and_(_ITS, _TABLE.c.id == sa.bindparam("customer"))
+_DOWNGRADED = (
+    sa.update(_TABLE)
+    .where(_IT, _TABLE.c.verified.is_(True))
+    .values(
+        verified=False,
+        downgraded_at=sa.bindparam("now"),
+        downgraded_reason=sa.bindparam("downgraded_reason"),
+        last_seen_at=sa.bindparam("now"),
+    )
+)
 _FIRST_PROOF = {"first_verified_at": sa.func.coalesce(_TABLE.c.first_verified_at, sa.bindparam("last_verified_at"))}
 _PROVEN_TOGETHER = (
     ("email", "email_proven"),
@@ -54,19 +65,19 @@ _PROVEN_TOGETHER = (
 )
 
 
-def get_customer(session: Session, organization_id: str, customer_id: str) -> CustomerRecord | None:
+def get_customer(source: Source, organization_id: str, customer_id: str) -> CustomerRecord | None:
     """Return the customer with this id of ours, or None."""
-    return _first(session, _BY_ID, organization_id, customer_id)
+    return _first(source, _BY_ID, organization_id, customer_id)
 
 
-def find_by_external_id(session: Session, organization_id: str, external_id: str) -> CustomerRecord | None:
+def find_by_external_id(source: Source, organization_id: str, external_id: str) -> CustomerRecord | None:
     """Return the customer whose ``sub`` this is, compared exactly, or None."""
-    return _first(session, _BY_EXTERNAL_ID, organization_id, external_id)
+    return _first(source, _BY_EXTERNAL_ID, organization_id, external_id)
 
 
-def find_by_email(session: Session, organization_id: str, email: str, *, without_id: bool) -> CustomerRecord | None:
+def find_by_email(source: Source, organization_id: str, email: str, *, without_id: bool) -> CustomerRecord | None:
     """Return the customer with this e-mail who was seen last, or None. ``without_id``: only one with no external id."""
-    return _first(session, _BY_EMAIL_ALONE if without_id else _BY_EMAIL, organization_id, email_key(email))
+    return _first(source, _BY_EMAIL_ALONE if without_id else _BY_EMAIL, organization_id, email_key(email))
 
 
 def verified_flag_now(session: Session, organization_id: str, customer: CustomerRecord) -> bool:
@@ -80,35 +91,35 @@ def verified_flag_now(session: Session, organization_id: str, customer: Customer
     return row is not None and row.revoked_at is None
 
 
-def add_verified(session: Session, organization_id: str, proof: Proof, now: float) -> str | None:
+def add_verified(source: Writer, organization_id: str, proof: Proof, now: float) -> str | None:
     """Create a verified customer and return its id, or None when somebody was faster."""
     customer_id = new_id("cus")
     values = _blank(organization_id, customer_id, Claims(), now) | _proven(proof, now) | {"first_verified_at": now}
-    is_new = insert_unless_there(session, Customer, **values)
+    is_new = insert_unless_there(source, Customer, **values)
     if is_new:
-        remember_proof(session, organization_id, customer_id, proof, now)
+        remember_proof(source, organization_id, customer_id, proof, now)
     return customer_id if is_new else None
 
 
-def add_self_claimed(session: Session, organization_id: str, claims: Claims, now: float) -> str | None:
+def add_self_claimed(source: Writer, organization_id: str, claims: Claims, now: float) -> str | None:
     """Create a customer of claims without proof and return its id, or None when somebody was faster."""
     customer_id = new_id("cus")
     values = _blank(organization_id, customer_id, claims, now)
-    return customer_id if insert_unless_there(session, Customer, **values) else None
+    return customer_id if insert_unless_there(source, Customer, **values) else None
 
 
-def stamp_verified(session: Session, organization_id: str, customer_id: str, proof: Proof, now: float) -> None:
+def stamp_verified(source: Writer, organization_id: str, customer_id: str, proof: Proof, now: float) -> None:
     """Write what a token proved on the record with its ``sub``.
 
     What a newer token proved stays: of two open tabs, the one that was rendered first does not bring old values back.
     What a revoked secret proved before, and this token does not bring, is a claim from now on.
     """
     values = _proven(proof, now)
-    run(session, _stamped(frozenset(values)), values | {"of": organization_id, "customer": customer_id})
+    run(source, _stamped(frozenset(values)), values | {"of": organization_id, "customer": customer_id})
 
 
 @cache
-def _stamped(names: frozenset[str]) -> sa.Executable:
+def _stamped(names: frozenset[str]) -> sa.Update:
     """Return the update for a proof of which ``names`` are written; each value is bound under its column's name."""
     secret = table_of(Secret).c
     of = sa.bindparam("of", type_=sa.String)
@@ -128,26 +139,26 @@ def _stamped(names: frozenset[str]) -> sa.Executable:
     return sa.update(_TABLE).where(_IT).values(values | _FIRST_PROOF)
 
 
-def adopt(session: Session, organization_id: str, customer_id: str, proof: Proof, now: float) -> bool:
+def adopt(source: Writer, organization_id: str, customer_id: str, proof: Proof, now: float) -> bool:
     """Write what a token proved on a record without an external id; False when it has got one meanwhile."""
     values = _proven(proof, now)
     adopted = _adopted(frozenset(values))
-    is_adopted = run(session, adopted, values | {"of": organization_id, "customer": customer_id}).first() is not None
+    is_adopted = len(run(source, adopted, values | {"of": organization_id, "customer": customer_id})) > 0
     if is_adopted:
-        remember_proof(session, organization_id, customer_id, proof, now)
+        remember_proof(source, organization_id, customer_id, proof, now)
     return is_adopted
 
 
 @cache
-def _adopted(names: frozenset[str]) -> sa.Executable:
+def _adopted(names: frozenset[str]) -> sa.Update:
     values = {name: sa.bindparam(name, type_=_TABLE.c[name].type) for name in names} | _FIRST_PROOF
     return sa.update(_TABLE).where(_IT, _TABLE.c.external_id.is_(None)).values(values).returning(_TABLE.c.id)
 
 
-def remember_proof(session: Session, organization_id: str, customer_id: str, proof: Proof, now: float) -> None:
+def remember_proof(source: Writer, organization_id: str, customer_id: str, proof: Proof, now: float) -> None:
     """Note which secret verified this customer, for the day on which it leaks."""
     insert_unless_there(
-        session,
+        source,
         CustomerProof,
         organization_id=organization_id,
         customer_id=customer_id,
@@ -156,50 +167,41 @@ def remember_proof(session: Session, organization_id: str, customer_id: str, pro
     )
 
 
-def apply_self_claimed(session: Session, organization_id: str, customer_id: str, claims: Claims, now: float) -> None:
+def apply_self_claimed(source: Writer, organization_id: str, customer_id: str, claims: Claims, now: float) -> None:
     """Write unproven claims on a record: they fill blanks, and replace only what nobody ever proved anything about.
 
     The condition stands in the statement: a token that verifies between our read and this write still wins.
     """
-    never_verified = Customer.first_verified_at.is_(None)
-    values: dict[str, Any] = {"last_seen_at": now}
-    claimed = {"email": claims.email, "name": claims.name}
+    claimed: dict[str, Any] = {"email": claims.email, "name": claims.name}
     claimed["email_key"] = None if claims.email is None else email_key(claims.email)
     claimed["name_key"] = None if claims.name is None else name_key(claims.name)
-    for name, value in claimed.items():
-        if value is not None:
-            column = _TABLE.c[name]
-            values[name] = sa.case((never_verified, value), else_=sa.func.coalesce(column, value))
+    values = {name: value for name, value in claimed.items() if value is not None}
+    it = {"of": organization_id, "customer": customer_id}
+    run(source, _claimed(frozenset(values)), values | it | {"last_seen_at": now})
+
+
+@cache
+def _claimed(names: frozenset[str]) -> sa.Update:
+    never_verified = _TABLE.c.first_verified_at.is_(None)
+    values: dict[str, Any] = {"last_seen_at": sa.bindparam("last_seen_at")}
+    for name in names:
+        column, value = _TABLE.c[name], sa.bindparam(name, type_=_TABLE.c[name].type)
+        values[name] = sa.case((never_verified, value), else_=sa.func.coalesce(column, value))
     # Never the id: whoever proves it later would take over a record, e-mail and all, without proving the e-mail.
-    _update(session, organization_id, customer_id, values)
+    return sa.update(_TABLE).where(_IT).values(values)
 
 
-def downgrade(session: Session, organization_id: str, customer_id: str, reason: Reason, now: float) -> None:
+def downgrade(source: Writer, organization_id: str, customer_id: str, reason: Reason, now: float) -> None:
     """Take the verified flag from a record that has it."""
-    values = {"verified": False, "downgraded_at": now, "downgraded_reason": reason.value, "last_seen_at": now}
-    _update(session, organization_id, customer_id, values, Customer.verified.is_(True))
+    it = {"of": organization_id, "customer": customer_id}
+    run(source, _DOWNGRADED, it | {"now": now, "downgraded_reason": reason.value})
 
 
-def _first(session: Session, statement: sa.Select[Any], organization_id: str, wanted: str) -> CustomerRecord | None:
-    row = run(session, statement, {"of": organization_id, "wanted": wanted}).first()
-    return None if row is None else CustomerRecord(*row)
-
-
-def _update(
-    session: Session,
-    organization_id: str,
-    customer_id: str,
-    values: dict[str, Any],
-    *conditions: sa.ColumnElement[bool],
-) -> bool:
-    done = session.execute(
-        sa.update(Customer)
-        .where(Customer.organization_id == organization_id, Customer.id == customer_id, *conditions)
-        .values(**values)
-        .returning(Customer.id)
-        .execution_options(synchronize_session=False)
-    )
-    return done.first() is not None
+def _first(
+    source: Source, statement: sa.Select[*tuple[Any, ...]], organization_id: str, wanted: str
+) -> CustomerRecord | None:
+    rows = run(source, statement, {"of": organization_id, "wanted": wanted})
+    return CustomerRecord(*rows[0]) if rows else None
 
 
 def _blank(organization_id: str, customer_id: str, claims: Claims, now: float) -> dict[str, Any]:

@@ -3,15 +3,13 @@
 import math
 import secrets
 import time
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry as PoolEntry
 
 from ..models import Base
@@ -36,30 +34,6 @@ def table_of(model: type[Base]) -> sa.Table:
     """Return the table of ``model``, for statements that go past the ORM."""
     table: sa.Table = model.__table__  # type: ignore[assignment]  # the ORM types it for views and the like too
     return table
-
-
-def run(session: Session, statement: sa.Executable, values: dict[str, Any]) -> sa.CursorResult[*tuple[Any, ...]]:
-    """Run ``statement``, which is built once and takes its ``values`` by name, in the transaction of ``session``.
-
-    To build a statement takes SQLAlchemy longer than a database takes to run it, and an ORM session more time still.
-    """
-    return session.connection().execute(statement, values)
-
-
-def insert_unless_there(session: Session, model: type[Base], **values: Any) -> bool:
-    """Insert one row and return True, or return False when a unique constraint says that it is there already.
-
-    ``INSERT … ON CONFLICT DO NOTHING``: two requests that race leave one row and no error.
-    """
-    connection = session.connection()
-    return connection.execute(_insert_unless_there(connection.dialect.name, model), values).first() is not None
-
-
-@cache
-def _insert_unless_there(dialect: str, model: type[Base]) -> sa.Executable:
-    insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table_of(model))
-    # RETURNING, because a driver's row count for an insert is not to be trusted on both databases.
-    return insert.on_conflict_do_nothing().returning(sa.literal(1))
 
 
 def normalise_url(url: str) -> str:

@@ -1,18 +1,17 @@
 """The lines of a thread: who may read which, and adding one at the end."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ..core.policy import State, Verdict
 from ..core.sessions import WidgetSession
-from ..models import Conversation, Message, Secret
-from .database import new_id, run, table_of
-from .reading import Reader, Values, read
-
-PREVIEW_LENGTH = 140
+from ..models import Message, Secret
+from .compiled import Values
+from .conversations import count_line
+from .database import new_id, table_of
+from .sources import Source, Writer, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class MessageRecord:
     created_at: float
 
 
-_TABLE, _THREAD = table_of(Message), table_of(Conversation)
+_TABLE = table_of(Message)
 _MESSAGE = tuple(_TABLE.c[name] for name in MessageRecord.__slots__)
 _SENT = sa.select(_TABLE.c.conversation_id, *_MESSAGE).where(
     _TABLE.c.organization_id == sa.bindparam("of"),
@@ -58,28 +57,16 @@ _AFTER = (
 )
 _FOR_VERIFIED = _AFTER.where(sa.or_(_OWN, sa.and_(_SAID_UNDER_PROOF, _TABLE.c.secret_id.not_in(_REVOKED))))
 _FOR_OTHERS = _AFTER.where(_OWN, sa.not_(_SAID_UNDER_PROOF))
-_ADDED = sa.insert(_TABLE)
-_ONE_MORE = (
-    sa.update(_THREAD)
-    .where(_THREAD.c.organization_id == sa.bindparam("of"), _THREAD.c.id == sa.bindparam("thread"))
-    .values(message_count=_THREAD.c.message_count + 1)
-    .returning(_THREAD.c.message_count)
+_ADDED = sa.insert(_TABLE).values(
+    {name: sa.bindparam(name) for name in ("organization_id", "conversation_id", *MessageRecord.__slots__)}
 )
-_LAST_LINE = _ONE_MORE.values(
-    last_message=sa.bindparam("preview"), last_author=sa.bindparam("by"), last_message_at=sa.bindparam("now")
-)
-_COUNTED = {
-    "event": _ONE_MORE,
-    "visitor": _LAST_LINE.values(unread_count=_THREAD.c.unread_count + 1),
-    "agent": _LAST_LINE.values(unread_count=0),
-}
 
 
-def find_sent(session: Session, visitor: WidgetSession, client_message_id: str) -> tuple[str, MessageRecord] | None:
+def find_sent(source: Source, visitor: WidgetSession, client_message_id: str) -> tuple[str, MessageRecord] | None:
     """Return (conversation id, message) of what this session has sent under this id before, or None."""
     values = {"of": visitor.organization_id, "speaker": visitor.id, "sent_as": client_message_id}
-    row = run(session, _SENT, values).first()
-    return None if row is None else (row[0], MessageRecord(*row[1:]))
+    rows = run(source, _SENT, values)
+    return (rows[0][0], MessageRecord(*rows[0][1:])) if rows else None
 
 
 def find_reply(
@@ -97,7 +84,7 @@ def find_reply(
 
 
 def append(
-    session: Session,
+    source: Writer,
     organization_id: str,
     conversation_id: str,
     *,
@@ -109,15 +96,13 @@ def append(
     now: float,
     author_name: str | None = None,
     client_message_id: str | None = None,
+    place: int | None = None,
 ) -> MessageRecord:
-    """Add a line at the end. The count is raised first: its row lock puts two writers in one order.
+    """Add a line at the end, or at the ``place`` that was counted for it before.
 
     ``secret_id`` is the secret that proved ``verdict``, if it is proven.
     """
-    values: dict[str, Any] = {"of": organization_id, "thread": conversation_id}
-    if author != "event":
-        values |= {"preview": text[:PREVIEW_LENGTH], "by": author, "now": now}
-    position = run(session, _COUNTED[author], values).scalar_one()
+    position = count_line(source, organization_id, conversation_id, author, text, now) if place is None else place
     reason = None if verdict.reason is None else verdict.reason.value
     message = MessageRecord(
         new_id("msg"),
@@ -133,12 +118,12 @@ def append(
         now,
     )
     row = {name: getattr(message, name) for name in MessageRecord.__slots__}
-    run(session, _ADDED, {"organization_id": organization_id, "conversation_id": conversation_id} | row)
+    run(source, _ADDED, {"organization_id": organization_id, "conversation_id": conversation_id} | row)
     return message
 
 
 def visible_messages(
-    source: Session | Reader,
+    source: Source,
     visitor: WidgetSession,
     conversation_id: str,
     *,
@@ -159,7 +144,7 @@ def visible_messages(
         "after": after,
         "limit": limit,
     }
-    return [MessageRecord(*row) for row in read(source, found, values)]
+    return [MessageRecord(*row) for row in run(source, found, values)]
 
 
 def latest_messages(

@@ -13,8 +13,8 @@ from ..core.policy import Mode, Plan, effective_mode
 from ..core.text import is_id
 from ..models import Customer, EndedSession, Organization, Secret
 from .customers import CustomerRecord
-from .reading import Reader, read
 from .signing_secrets import SECRET_COLUMNS, SecretRecord
+from .sources import Source, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ _FOR_SESSION = (
 
 
 def load_for_identify(
-    source: Session | Reader, organization_id: str, external_id: str | None, prior_id: str | None, now: float
+    source: Source, organization_id: str, external_id: str | None, prior_id: str | None, now: float
 ) -> IdentifyRecords | None:
     """Return the organization, its active secrets, the customer with this id, and whether the session before was ended.
 
@@ -112,7 +112,7 @@ def load_for_identify(
     if not is_id(organization_id):
         return None
     values = {"organization_id": organization_id, "external_id": external_id, "prior_id": prior_id, "now": now}
-    rows = read(source, _FOR_IDENTIFY, values)
+    rows = run(source, _FOR_IDENTIFY, values)
     if not rows:
         return None
     secret_at = len(_ORGANIZATION) + 1
@@ -123,11 +123,11 @@ def load_for_identify(
 
 
 def load_for_session(
-    source: Session | Reader, organization_id: str, secret_id: str | None, session_id: str
+    source: Source, organization_id: str, secret_id: str | None, session_id: str
 ) -> SessionRecords | None:
     """Return what a widget session stands on now; None when its organization is gone."""
     values = {"organization_id": organization_id, "secret_id": secret_id, "session_id": session_id}
-    rows = read(source, _FOR_SESSION, values)
+    rows = run(source, _FOR_SESSION, values)
     if not rows:
         return None
     found_secret, revoked_at, ended = rows[0][len(_ORGANIZATION) :]
@@ -136,11 +136,11 @@ def load_for_session(
     return SessionRecords(_organization(rows[0]), secret_revoked, ended is not None)
 
 
-def get_organization(source: Session | Reader, organization_id: str) -> OrganizationRecord | None:
+def get_organization(source: Source, organization_id: str) -> OrganizationRecord | None:
     """Return the organization, or None."""
     if not is_id(organization_id):
         return None
-    rows = read(source, _BY_ID, {"organization_id": organization_id})
+    rows = run(source, _BY_ID, {"organization_id": organization_id})
     return _organization(rows[0]) if rows else None
 
 

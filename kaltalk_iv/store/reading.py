@@ -6,20 +6,16 @@ the statement and open connections are kept.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from queue import Empty, LifoQueue
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPIModule
-from sqlalchemy.orm import Session
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
+from .compiled import Compiled, Row, Statement, Values, compiled_for, named
 from .database import CONNECTIONS, TIMEOUT_SECONDS
-
-Row = Sequence[Any]
-Select = sa.Select[*tuple[Any, ...]]
-Values = Mapping[str, str | float | None]
+from .writing import Transaction
 
 
 class Reader:
@@ -33,7 +29,6 @@ class Reader:
         self._engine = engine
         self._dialect = engine.dialect
         self._timeout = timeout
-        self._compiled: dict[Select, _Compiled] = {}
         self._process = os.getpid()
         # The last one that was used is the next; a place that has none yet is at the bottom.
         self._places: LifoQueue[DBAPIConnection | None] = LifoQueue()
@@ -41,15 +36,17 @@ class Reader:
             self._places.put(None)
         sa.event.listen(engine, "engine_disposed", lambda _engine: self._close_idle())
 
-    def rows(self, statement: Select, values: Values) -> Sequence[Row]:
+    def transaction(self) -> Transaction:
+        """Return a transaction on a connection of the engine's pool, as the session's are."""
+        return Transaction(self._engine)
+
+    def rows(self, statement: Statement, values: Values) -> Sequence[Row]:
         """Return the rows of ``statement``, which is one that lives as long as the program, with ``values`` bound.
 
         Raises what a session would: SQLAlchemy's errors. Where a connection has died, it is asked once more on a new
         one: to read twice does no harm.
         """
-        compiled = self._compiled.get(statement)
-        if compiled is None:
-            compiled = self._compiled[statement] = _Compiled(statement, self._dialect)
+        compiled = compiled_for(self._dialect, statement)
         try:
             return self._send(compiled, values)
         except sa.exc.DBAPIError as error:
@@ -58,7 +55,7 @@ class Reader:
         self._engine.dispose()  # most often the server was restarted, and all connections of before are dead
         return self._send(compiled, values)
 
-    def _send(self, compiled: "_Compiled", values: Values) -> Sequence[Row]:
+    def _send(self, compiled: Compiled, values: Values) -> Sequence[Row]:
         connection = self._take()
         kept = None
         try:
@@ -67,7 +64,7 @@ class Reader:
             rows = compiled.rows(connection, values)
             kept = connection
         except self._dialect.loaded_dbapi.Error as error:
-            raise self._named(error, connection) from None
+            raise named(error, self._dialect, connection) from None
         finally:
             if kept is None and connection is not None:
                 connection.close()
@@ -93,18 +90,6 @@ class Reader:
             self._dialect.set_isolation_level(connection, "AUTOCOMMIT")
         return connection
 
-    def _named(self, error: DBAPIModule.Error, connection: DBAPIConnection | None) -> sa.exc.StatementError:
-        """Return the driver's error as SQLAlchemy's, without the values."""
-        return sa.exc.DBAPIError.instance(
-            None,
-            None,
-            error,
-            self._dialect.loaded_dbapi.Error,
-            hide_parameters=True,
-            connection_invalidated=self._dialect.is_disconnect(error, connection, None),
-            dialect=self._dialect,
-        )
-
     def _close_idle(self) -> None:
         """Close what nobody reads on. In a forked process what was open before is the parent's, and only let go."""
         is_ours = self._process == os.getpid()
@@ -117,45 +102,3 @@ class Reader:
             self._places.put(None)
             if connection is not None and is_ours:
                 connection.close()
-
-
-class _Compiled:
-    """A statement as one driver takes it, and what makes Python's values of that driver's."""
-
-    def __init__(self, statement: Select, dialect: sa.Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)
-        self._text = str(compiled)
-        self._order = compiled.positiontup
-        self._fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
-        # Of the types that we store, only a boolean is not on each database what the driver returns.
-        types = enumerate(column.type for column in statement.selected_columns)
-        converters = [(at, _converter(type_, dialect)) for at, type_ in types if isinstance(type_, sa.Boolean)]
-        self._converters = [(at, convert) for at, convert in converters if convert is not None]
-
-    def rows(self, connection: DBAPIConnection, values: Values) -> Sequence[Row]:
-        """Send it and return all rows."""
-        cursor = connection.cursor()
-        try:
-            given = {**self._fixed, **values}
-            cursor.execute(self._text, given if self._order is None else [given[name] for name in self._order])
-            found = cursor.fetchall()
-        finally:
-            cursor.close()
-        return [self._converted(row) for row in found] if self._converters else found
-
-    def _converted(self, row: Row) -> Row:
-        values = list(row)
-        for at, convert in self._converters:
-            values[at] = convert(values[at])
-        return values
-
-
-def _converter(type_: sa.Boolean, dialect: sa.Dialect) -> Callable[[Any], Any] | None:
-    return type_.dialect_impl(dialect).result_processor(dialect, None)
-
-
-def read(source: Session | Reader, statement: Select, values: Values) -> Sequence[Row]:
-    """Return the rows of ``statement``, from the transaction of a session or past it."""
-    if isinstance(source, Reader):
-        return source.rows(statement, values)
-    return source.connection().execute(statement, values).all()

@@ -1,17 +1,20 @@
 """Widget sessions that were ended before their time. All else about a session stands in its own signed text."""
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from ..models import EndedSession
-from .database import insert_unless_there
+from .database import table_of
+from .sources import Writer, insert_unless_there, run
+
+_TABLE = table_of(EndedSession)
+_FORGET = sa.delete(_TABLE).where(
+    _TABLE.c.organization_id == sa.bindparam("of"), _TABLE.c.expires_at <= sa.bindparam("now")
+)
 
 
-def end_session(session: Session, organization_id: str, session_id: str, now: float, remembered_until: float) -> None:
+def end_session(source: Writer, organization_id: str, session_id: str, now: float, remembered_until: float) -> None:
     """Remember that a widget session was ended, and forget those that no token can name any more."""
-    session.execute(
-        sa.delete(EndedSession).where(EndedSession.organization_id == organization_id, EndedSession.expires_at <= now)
-    )
+    run(source, _FORGET, {"of": organization_id, "now": now})
     insert_unless_there(
-        session, EndedSession, organization_id=organization_id, id=session_id, expires_at=remembered_until
+        source, EndedSession, organization_id=organization_id, id=session_id, expires_at=remembered_until
     )

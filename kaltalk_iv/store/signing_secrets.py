@@ -6,7 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ..models import Secret
-from .database import run, table_of
+from .database import table_of
+from .sources import Source, Writer, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,10 @@ def reseal_secret(session: Session, organization_id: str, secret_id: str, before
     )
 
 
-def is_revoked(session: Session, organization_id: str, secret_id: str) -> bool:
+def is_revoked(source: Source, organization_id: str, secret_id: str) -> bool:
     """True when the secret was revoked, or is not there at all: fail closed."""
-    row = run(session, _REVOKED_AT, {"of": organization_id, "secret": secret_id}).first()
-    return row is None or row.revoked_at is not None
+    rows = run(source, _REVOKED_AT, {"of": organization_id, "secret": secret_id})
+    return not rows or rows[0][0] is not None
 
 
 def add_secret(session: Session, organization_id: str, secret: SecretRecord) -> None:
@@ -128,6 +129,6 @@ def revoke_secrets(session: Session, organization_id: str, now: float) -> list[s
     return list(done.scalars())
 
 
-def stamp_secret(session: Session, organization_id: str, secret_id: str, now: float) -> None:
+def stamp_secret(source: Writer, organization_id: str, secret_id: str, now: float) -> None:
     """Note that ``secret_id`` verified a token at ``now``."""
-    run(session, _STAMP, {"of": organization_id, "secret": secret_id, "now": now})
+    run(source, _STAMP, {"of": organization_id, "secret": secret_id, "now": now})

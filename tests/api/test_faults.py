@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from kaltalk_iv import generate_encryption_key, migrations
 from kaltalk_iv.models import Secret
+from kaltalk_iv.store.compiled import Compiled
 from kaltalk_iv.testing import OrganizationForTests, add_organization, bearer, identify, read_messages, send_message
 from tests.api.world import Clock, build_app, dispose, engine_of, everything_stored, rows_of
 
@@ -160,18 +161,22 @@ def test_tables_that_are_not_there_are_a_503(app: Flask, client: FlaskClient) ->
 
 
 def test_a_failed_identify_leaves_no_half_a_row(
-    app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock
+    app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = everything_stored(app)
-    engine = engine_of(app)
+    send, failed = Compiled.rows, list[str]()
 
-    def fail(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
-        if statement.startswith("INSERT INTO kaltalk_iv_customers"):
+    def fail(statement: Any, connection: Any, values: Any) -> Any:
+        rows = send(statement, connection, values)
+        if statement.text.startswith("INSERT INTO kaltalk_iv_customers "):
+            failed.append(statement.text)
             raise sa.exc.OperationalError("the connection is gone", None, Exception())
+        return rows
 
-    sa.event.listen(engine, "after_cursor_execute", fail)
-    answer = identify(client, org.id, userJwt=org.sign("u_1", now=clock.now))
-    sa.event.remove(engine, "after_cursor_execute", fail)
+    with monkeypatch.context() as patch:
+        patch.setattr(Compiled, "rows", fail)
+        answer = identify(client, org.id, userJwt=org.sign("u_1", now=clock.now))
+    assert len(failed) == 1
     check_unavailable(answer, "unavailable")
     assert everything_stored(app) == before  # the secret's stamp, written before it, is gone too
     assert identify(client, org.id, userJwt=org.sign("u_1", now=clock.now)).status_code == 200

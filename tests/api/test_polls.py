@@ -16,7 +16,7 @@ from tests.support.statements import told_to
 @pytest.fixture(params=[True, False], ids=["past the session", "by the session"])
 def app(request: pytest.FixtureRequest, database_url: str, clock: Clock) -> Iterator[Flask]:
     """Give KalTalk as it serves, and as an application embeds it."""
-    yield from running(database_url, clock, KALTALK_IV_DIRECT_READS=request.param)
+    yield from running(database_url, clock, KALTALK_IV_DIRECT_SQL=request.param)
 
 
 def asked(app: Flask, client: FlaskClient, session: str, after: str = "0") -> tuple[list[str], int]:
@@ -67,7 +67,7 @@ def test_a_poll_takes_a_connection_of_the_application_only_where_it_reads_by_the
     lent: list[object] = []
     sa.event.listen(engine_of(app), "checkout", lambda *connection: lent.append(connection))
     assert texts(client, session) == ["hello"]
-    assert len(lent) == (0 if app.config["KALTALK_IV_DIRECT_READS"] else 1)
+    assert len(lent) == (0 if app.config["KALTALK_IV_DIRECT_SQL"] else 1)
 
 
 def test_a_poll_sees_what_was_committed_before_it(

@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from kaltalk_iv.config import Settings
 from kaltalk_iv.core.errors import Conflict
 from kaltalk_iv.models import AuditEvent, Secret
+from kaltalk_iv.service import identify as identifying
 from kaltalk_iv.service import settings as use_cases
 from kaltalk_iv.service.settings import Actor
 from kaltalk_iv.state import current_state
@@ -50,6 +52,30 @@ def test_sixteen_first_identifies_of_one_sub_make_one_row(app: Flask, org: Organ
     assert {answer["identity"]["state"] for answer in answers} == {"verified"}
     (record,) = customers_of(app, org.id)
     assert (record.external_id, record.verified, record.email_proven) == ("u_1", True, True)
+
+
+def test_whoever_lost_a_race_weighs_again_what_the_winner_has_left(
+    app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identify(client, org.id, userJwt=org.sign("u_2", now=clock.now))  # so that the secret needs no stamp below
+    clock.move(1)
+    bind, known = identifying.bind, list[str | None]()
+
+    def lose_once(*of: Any) -> str | None:
+        record = of[3]
+        known.append(None if record is None else record.name)
+        if len(known) == 1:
+            with monkeypatch.context() as winner:
+                winner.setattr(identifying, "bind", bind)
+                identify(app.test_client(), org.id, userJwt=org.sign("u_1", now=clock.now, name="Ada"))
+            raise IntegrityError("", None, Exception())
+        return bind(*of)
+
+    monkeypatch.setattr(identifying, "bind", lose_once)
+    answer = identify(client, org.id, userJwt=org.sign("u_1", now=clock.now, name="Ada L."))
+    assert answer.status_code == 200
+    assert known == [None, "Ada"]
+    assert [record.name for record in customers_of(app, org.id)] == [None, "Ada L."]
 
 
 def test_sixteen_first_claims_of_one_email_make_one_row(app: Flask, org: OrganizationForTests) -> None:

@@ -77,7 +77,7 @@ def an_email_takes_over_a_record(patch: pytest.MonkeyPatch) -> None:
     find = customers.find_by_email
 
     def adopt(session: Session, organization_id: str, customer_id: str, proof: Proof, now: float) -> bool:
-        return customers._update(session, organization_id, customer_id, customers._proven(proof, now))
+        return _update(session, organization_id, customer_id, customers._proven(proof, now))
 
     patch.setattr(customers, "find_by_email", lambda *whose, **_options: find(*whose, without_id=False))
     patch.setattr(customers, "adopt", adopt)
@@ -88,7 +88,7 @@ def a_claimed_id_is_written_on_a_record(patch: pytest.MonkeyPatch) -> None:
 
     def apply(session: Session, organization_id: str, customer_id: str, claims: Claims, _now: float) -> None:
         values = {"external_id": sa.func.coalesce(Customer.external_id, claims.external_id)}
-        customers._update(session, organization_id, customer_id, values)
+        _update(session, organization_id, customer_id, values)
 
     patch.setattr(binding, "_would_change", lambda *_: True)
     patch.setattr(customers, "apply_self_claimed", apply)
@@ -101,10 +101,17 @@ def a_refused_request_is_seen(patch: pytest.MonkeyPatch) -> None:
     def load_and_note(session: Session, organization_id: str, *rest: Any) -> object:
         found = load(session, organization_id, *rest)
         if found is not None and found.customer is not None:
-            customers._update(session, organization_id, found.customer.id, {"last_seen_at": rest[-1]})
+            _update(session, organization_id, found.customer.id, {"last_seen_at": rest[-1]})
         return found
 
     patch.setattr(organizations, "load_for_identify", load_and_note)
+
+
+def _update(session: Session, organization_id: str, customer_id: str, values: dict[str, Any]) -> bool:
+    """Write ``values`` on a record. Return whether there is one."""
+    it = (Customer.organization_id == organization_id, Customer.id == customer_id)
+    done = session.execute(sa.update(Customer).where(*it).values(**values).returning(Customer.id))
+    return done.first() is not None
 
 
 def _with_the_record(patch: pytest.MonkeyPatch, change: Callable[[Decision, CustomerRecord], Decision]) -> None:

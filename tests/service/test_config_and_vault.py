@@ -38,8 +38,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a session lifetime that is none": ({"KALTALK_IV_SESSION_LIFETIME": float("nan")}, "between 60"),
     "a token lifetime of true": ({"KALTALK_IV_MAX_TOKEN_LIFETIME": True}, "KALTALK_IV_MAX_TOKEN_LIFETIME"),
     "a token lifetime of a month": ({"KALTALK_IV_MAX_TOKEN_LIFETIME": 2_592_000}, "between 60"),
-    "direct reads of text": ({"KALTALK_IV_DIRECT_READS": "no"}, "KALTALK_IV_DIRECT_READS must be True or False"),
-    "direct reads of 1": ({"KALTALK_IV_DIRECT_READS": 1}, "KALTALK_IV_DIRECT_READS"),
+    "direct SQL of text": ({"KALTALK_IV_DIRECT_SQL": "no"}, "KALTALK_IV_DIRECT_SQL must be True or False"),
+    "direct SQL of 1": ({"KALTALK_IV_DIRECT_SQL": 1}, "KALTALK_IV_DIRECT_SQL"),
 }
 
 

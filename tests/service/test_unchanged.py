@@ -14,7 +14,7 @@ from kaltalk_iv.core.errors import KalTalkError, SessionInvalid, UnknownOrganiza
 from kaltalk_iv.service import chat, events
 from kaltalk_iv.service import settings as use_cases
 from kaltalk_iv.service.events import Event
-from kaltalk_iv.service.identify import Identified, identify, identify_unchanged, read_request
+from kaltalk_iv.service.identify import Identified, identify, identify_unchanged, read_request, weigh_request
 from kaltalk_iv.service.settings import Actor
 from kaltalk_iv.session_seal import unseal
 from kaltalk_iv.state import State, current_state
@@ -149,7 +149,8 @@ def check(state: State, organization_id: str, body: dict[str, Any], origin: str 
     reader, told = state.reader(), list[str]()
     assert reader is not None
     try:
-        short = identify_unchanged(reader, state.settings, organization_id, read_request(body, origin), now)
+        weighed = weigh_request(reader, state.settings, organization_id, read_request(body, origin), now)
+        short = identify_unchanged(state.settings, weighed, now)
     except KalTalkError as error:
         short = error
     with rolled_back(state, told):

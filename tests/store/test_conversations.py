@@ -30,6 +30,6 @@ def test_a_speaker_does_not_move_the_first_proof_or_the_date_of_a_state_that_sta
         again = replace(proven, id="ses_2")  # which read before that, and writes after it
         conversations.change_speaker(session, read, again, VERIFIED, NOW + 2, is_change=False)
 
-        found = conversations.lock_thread(session, again, read.id)
+        found = conversations.join_thread(session, again, read.id, "Hello", NOW + 2)
         assert found is not None
         assert (found.session_id, found.first_proven_at, found.state_since) == ("ses_2", NOW + 1, NOW + 1)

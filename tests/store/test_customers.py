@@ -12,7 +12,8 @@ from kaltalk_iv.core.tokens import Proof
 from kaltalk_iv.models import EndedSession
 from kaltalk_iv.state import current_state
 from kaltalk_iv.store import customers
-from kaltalk_iv.store.database import insert_unless_there, normalise_url
+from kaltalk_iv.store.database import normalise_url
+from kaltalk_iv.store.sources import insert_unless_there
 from kaltalk_iv.testing import OrganizationForTests
 from tests.api.world import DAY, NOW
 

@@ -15,16 +15,17 @@ from sqlalchemy.orm import Session
 from kaltalk_iv import KalTalkIV
 from kaltalk_iv.models import Base
 from kaltalk_iv.state import current_state
-from kaltalk_iv.store import reading
+from kaltalk_iv.store.compiled import Compiled, Statement
 from kaltalk_iv.store.database import UNAVAILABLE, engine_options, prepare_engine
-from kaltalk_iv.store.reading import Reader, Select, read
+from kaltalk_iv.store.reading import Reader
+from kaltalk_iv.store.sources import run
 from tests.api.world import ENCRYPTION_KEY, Clock, build_app, dispose
 
 HUSH = "hush-hush@shop.example"
-ONE: Select = sa.select(sa.literal_column("1"))
-WHICH: Select = sa.select(sa.func.pg_backend_pid())
-SLEEP: Select = sa.select(sa.func.pg_sleep(sa.bindparam("seconds", type_=sa.Double)).cast(sa.Text))
-MISSING: Select = (
+ONE: Statement = sa.select(sa.literal_column("1"))
+WHICH: Statement = sa.select(sa.func.pg_backend_pid())
+SLEEP: Statement = sa.select(sa.func.pg_sleep(sa.bindparam("seconds", type_=sa.Double)).cast(sa.Text))
+MISSING: Statement = (
     sa.select(sa.column("id")).select_from(sa.table("nowhere")).where(sa.column("id") == sa.bindparam("id"))
 )
 VALUES: dict[type, tuple[Any, ...]] = {
@@ -93,8 +94,8 @@ def test_each_value_is_what_a_session_makes_of_it_for_every_type_that_is_stored(
         connection.execute(sa.insert(table), rows)
     statement = sa.select(table).order_by(table.c.id)
     with Session(engine) as session:
-        by_session = read(session, statement, {})
-    past_it = read(Reader(engine), statement, {})
+        by_session = run(session, statement, {})
+    past_it = run(Reader(engine), statement, {})
 
     assert (
         [tuple(row) for row in past_it] == [tuple(row) for row in by_session] == [tuple(row.values()) for row in rows]
@@ -145,7 +146,7 @@ def test_backends_that_were_killed_are_not_noticed(postgresql: sa.Engine, caplog
     assert len(made) == before + 1
     assert [is_closed(connection) for connection in made[:before]] == [True] * 4
     with Session(postgresql) as session:
-        assert read(session, ONE, {})
+        assert run(session, ONE, {})
     assert caplog.records == []
 
 
@@ -173,10 +174,10 @@ def test_a_database_that_is_away_is_sqlalchemys_error_and_no_value_is_told(postg
 def test_an_error_is_the_one_that_a_session_raises_and_holds_no_value(engine: sa.Engine) -> None:
     made = opened(engine)
     with pytest.raises(sa.exc.DBAPIError) as past_it:
-        read(Reader(engine), MISSING, {"id": HUSH})
+        run(Reader(engine), MISSING, {"id": HUSH})
     assert [is_closed(connection) for connection in made] == [True]
     with Session(engine) as session, pytest.raises(sa.exc.DBAPIError) as by_session:
-        read(session, MISSING, {"id": HUSH})
+        run(session, MISSING, {"id": HUSH})
 
     assert type(past_it.value) is type(by_session.value)
     assert type(past_it.value.orig) is type(by_session.value.orig)
@@ -199,7 +200,7 @@ def test_whatever_breaks_a_read_off_gives_its_connection_up(engine: sa.Engine, m
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(reading._Compiled, "rows", give_up)
+        patch.setattr(Compiled, "rows", give_up)
         with pytest.raises(KeyboardInterrupt):
             reader.rows(ONE, {})
     assert [is_closed(connection) for connection in made] == [True]
@@ -264,7 +265,7 @@ def test_a_file_is_read_past_the_session_where_the_settings_say_so_and_a_databas
     sqlite_url: str, clock: Clock
 ) -> None:
     for url, is_wanted in ((sqlite_url, True), (sqlite_url, False), ("sqlite://", True)):
-        app = build_app(url, clock, KALTALK_IV_DIRECT_READS=is_wanted)
+        app = build_app(url, clock, KALTALK_IV_DIRECT_SQL=is_wanted)
         with app.app_context():
             assert isinstance(current_state().reader(), Reader) is (is_wanted and url == sqlite_url)
         dispose(app)
@@ -281,7 +282,7 @@ def test_threads_that_ask_first_at_the_same_moment_get_one_reader(engine: sa.Eng
     app.config.update(
         SECRET_KEY="a secret key for tests alone, long enough",
         KALTALK_IV_ENCRYPTION_KEYS=ENCRYPTION_KEY,
-        KALTALK_IV_DIRECT_READS=True,
+        KALTALK_IV_DIRECT_SQL=True,
     )
     KalTalkIV(app, db=Slow())
     together = threading.Barrier(4)

@@ -1,0 +1,77 @@
+"""Statements as a driver takes them, and a driver's errors as SQLAlchemy's: what goes past the session shares this."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPIModule
+
+Row = Sequence[Any]
+Statement = sa.Select[*tuple[Any, ...]] | sa.UpdateBase
+Values = Mapping[str, str | float | None]
+
+
+class Compiled:
+    """A statement as one driver takes it, and what makes Python's values of that driver's."""
+
+    def __init__(self, statement: Statement, dialect: sa.Dialect) -> None:
+        """Each value of ``statement`` is a bound parameter with a name."""
+        compiled = statement.compile(dialect=dialect)
+        self.text = str(compiled)
+        self._order = compiled.positiontup
+        self._fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+        columns = statement.exported_columns
+        self._returns_rows = len(columns) > 0
+        # Of the types that we store, only a boolean is not on each database what the driver returns.
+        types = enumerate(column.type for column in columns)
+        converters = [(at, _converter(type_, dialect)) for at, type_ in types if isinstance(type_, sa.Boolean)]
+        self._converters = [(at, convert) for at, convert in converters if convert is not None]
+
+    def rows(self, connection: DBAPIConnection, values: Values) -> Sequence[Row]:
+        """Send it and return all rows."""
+        cursor = connection.cursor()
+        try:
+            given = {**self._fixed, **values}
+            cursor.execute(self.text, given if self._order is None else [given[name] for name in self._order])
+            found = cursor.fetchall() if self._returns_rows else ()
+        finally:
+            cursor.close()
+        return [self._converted(row) for row in found] if self._converters else found
+
+    def _converted(self, row: Row) -> Row:
+        values = list(row)
+        for at, convert in self._converters:
+            values[at] = convert(values[at])
+        return values
+
+
+_compiled: WeakKeyDictionary[sa.Dialect, dict[Statement, Compiled]] = WeakKeyDictionary()
+
+
+def compiled_for(dialect: sa.Dialect, statement: Statement) -> Compiled:
+    """Return ``statement``, which is one that lives as long as the program, as the driver of ``dialect`` takes it."""
+    known = _compiled.get(dialect)
+    if known is None:
+        known = _compiled.setdefault(dialect, {})
+    compiled = known.get(statement)
+    if compiled is None:
+        compiled = known[statement] = Compiled(statement, dialect)
+    return compiled
+
+
+def named(error: DBAPIModule.Error, dialect: sa.Dialect, connection: DBAPIConnection | None) -> sa.exc.DBAPIError:
+    """Return the driver's error as SQLAlchemy's, without the values."""
+    return sa.exc.DBAPIError.instance(  # type: ignore[return-value]  # of one of the driver's it is nothing else
+        None,
+        None,
+        error,
+        dialect.loaded_dbapi.Error,
+        hide_parameters=True,
+        connection_invalidated=dialect.is_disconnect(error, connection, None),
+        dialect=dialect,
+    )
+
+
+def _converter(type_: sa.Boolean, dialect: sa.Dialect) -> Callable[[Any], Any] | None:
+    return type_.dialect_impl(dialect).result_processor(dialect, None)
