@@ -17,6 +17,7 @@ from kaltalk_iv.core.errors import Conflict
 from kaltalk_iv.models import AuditEvent, Secret
 from kaltalk_iv.service import identify as identifying
 from kaltalk_iv.service import settings as use_cases
+from kaltalk_iv.service.binding import bind
 from kaltalk_iv.service.settings import Actor
 from kaltalk_iv.state import current_state
 from kaltalk_iv.testing import OrganizationForTests, add_organization, identify, read_messages, send_message
@@ -59,7 +60,7 @@ def test_whoever_lost_a_race_weighs_again_what_the_winner_has_left(
 ) -> None:
     identify(client, org.id, userJwt=org.sign("u_2", now=clock.now))  # so that the secret needs no stamp below
     clock.move(1)
-    bind, known = identifying.bind, list[str | None]()
+    known = list[str | None]()
 
     def lose_once(*of: Any) -> str | None:
         record = of[3]
