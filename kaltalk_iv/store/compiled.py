@@ -16,11 +16,19 @@ class Compiled:
     """A statement as one driver takes it, and what makes Python's values of that driver's."""
 
     def __init__(self, statement: Statement, dialect: sa.Dialect) -> None:
-        """Each value of ``statement`` is a bound parameter with a name."""
+        """Each value of ``statement`` is a bound parameter with a name.
+
+        Raises TypeError when a column has a default that is computed for each row.
+        """
         compiled = statement.compile(dialect=dialect)
         self.text = str(compiled)
         self._order = compiled.positiontup
         self._fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+        for column in compiled.insert_prefetch:
+            default: Any = column.default
+            if not default.is_scalar:
+                raise TypeError(f"{column} has a default that is computed, and only a session does that.")
+            self._fixed[column.key] = default.arg
         columns = statement.exported_columns
         self._returns_rows = len(columns) > 0
         # Of the types that we store, only a boolean is not on each database what the driver returns.

@@ -112,6 +112,25 @@ def test_rows_are_those_that_a_session_returns(engine: sa.Engine) -> None:
     assert not nothing
 
 
+def test_a_columns_default_is_written_as_a_session_writes_it_and_one_that_is_computed_is_refused(
+    engine: sa.Engine,
+) -> None:
+    plain = sa.Column("locale", sa.Text, default="fr")
+    with_default = sa.Table("with_default", sa.MetaData(), sa.Column("id", sa.BigInteger, primary_key=True), plain)
+    with_default.create(engine)
+    add = sa.insert(with_default).values(id=sa.bindparam("id")).returning(plain)
+    transaction = Transaction(engine)
+    past_it = run(transaction, add, {"id": 1})
+    transaction.commit()
+    with Session(engine) as session:
+        assert tuple(run(session, add, {"id": 2})[0]) == tuple(past_it[0]) == ("fr",)
+        session.commit()
+
+    computed = sa.Table("computed", sa.MetaData(), sa.Column("id", sa.Text), sa.Column("at", sa.Double, default=float))
+    with pytest.raises(TypeError, match=r"computed\.at has a default"):
+        transaction.rows(sa.insert(computed).values(id=sa.bindparam("id")), {"id": "1"})
+
+
 def test_a_broken_constraint_is_the_error_that_is_tried_again_and_holds_no_value(engine: sa.Engine) -> None:
     transaction = Transaction(engine)
     transaction.rows(ADD, note(1))
