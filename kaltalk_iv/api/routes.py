@@ -105,14 +105,16 @@ def identify_visitor(organization_id: str) -> Response:
 
 
 def _identify(state: Application, organization_id: str, asked: IdentifyRequest) -> Identified:
-    settings, now = state.settings, state.clock()
-    weighed = weigh_request(state.reader() or state.session, settings, organization_id, asked, now)
-    unchanged = identify_unchanged(settings, weighed, now)
-    if unchanged is not None:
-        found, event = unchanged
-        if event is not None:
-            state.tell(event)
-        return found
+    settings, reader, weighed = state.settings, state.reader(), None
+    if reader is not None:
+        now = state.clock()
+        weighed = weigh_request(reader, settings, organization_id, asked, now)
+        unchanged = identify_unchanged(settings, weighed, now)
+        if unchanged is not None:
+            found, event = unchanged
+            if event is not None:
+                state.tell(event)
+            return found
     once = iter([weighed])  # who has lost a race weighs again, beside what the winner has written
     return state.write(lambda source, now: identify(source, settings, organization_id, asked, now, next(once, None)))
 
