@@ -19,10 +19,12 @@ from kaltalk_iv.core.errors import Reason
 from kaltalk_iv.models import Customer
 from kaltalk_iv.service import events
 from kaltalk_iv.service import settings as use_cases
-from kaltalk_iv.service.events import Event, SecretReplaced, SecretRotated
+from kaltalk_iv.service.events import Event, IdentityVerified, SecretReplaced, SecretRotated
 from kaltalk_iv.service.settings import Actor
 from kaltalk_iv.state import current_state
-from kaltalk_iv.testing import OrganizationForTests, identify, set_organization
+from kaltalk_iv.store.sources import Writer
+from kaltalk_iv.store.writing import Transaction
+from kaltalk_iv.testing import OrganizationForTests, add_organization, identify, set_organization
 from tests.api.world import NOW, Clock, build_app, customers_of, dispose
 
 SIGNALS: dict[str, NamedSignal] = {
@@ -176,6 +178,52 @@ def test_a_race_that_runs_again_is_told_once(app: Flask, org: OrganizationForTes
         current_state().commit(rotate_and_lose_once)
 
     assert names(heard) == ["secret_rotated"]
+
+
+@pytest.mark.parametrize("is_direct", [True, False], ids=["past the session", "by the session"])
+def test_who_is_told_of_an_identify_finds_the_session_out_of_any_transaction(
+    sqlite_url: str, clock: Clock, *, is_direct: bool
+) -> None:
+    app = build_app(sqlite_url, clock, KALTALK_IV_DIRECT_SQL=is_direct)
+    org, told = add_organization(app, "org_test"), list[tuple[str, bool]]()
+
+    def look(sender: Flask, event: Event) -> None:
+        told.append((type(event).__name__, current_state().session.in_transaction()))
+
+    with ExitStack() as stack:
+        for signal in SIGNALS.values():
+            stack.enter_context(signal.connected_to(look, sender=app))
+        client = app.test_client()
+        good, bad = org.sign("u_1", now=NOW), org.sign("u_1", now=NOW - 7200)
+        for token in (good, good, bad):  # a new record, an unchanged one, one that loses its flag
+            assert identify(client, org.id, userJwt=token).status_code == 200
+        set_organization(app, org.id, mode="required")
+        assert identify(client, org.id, userJwt=bad).status_code == 401
+    dispose(app)
+
+    names = ("IdentityVerified", "IdentityVerified", "IdentityDowngraded", "IdentityFailed", "IdentityFailed")
+    assert told == [(name, False) for name in names]
+
+
+def test_of_what_is_written_past_the_session_too_nothing_is_told_that_was_rolled_back(
+    app: Flask, org: OrganizationForTests, heard: Heard
+) -> None:
+    tries: list[int] = []
+
+    def fail(source: Writer, now: float) -> None:
+        assert isinstance(source, Transaction)
+        events.note(source, IdentityVerified(org.id, None, "u_1", None, now))
+        tries.append(1)
+        if len(tries) < 3:
+            raise IntegrityError("INSERT", {}, ValueError()) if len(tries) == 1 else RuntimeError
+
+    with app.app_context():
+        with pytest.raises(RuntimeError):
+            current_state().write(fail)
+        assert (len(tries), heard) == (2, [])
+        current_state().write(fail)
+
+    assert names(heard) == ["identity_verified"]
 
 
 def test_a_receiver_that_raises_harms_neither_the_visitor_nor_the_other_receivers(
