@@ -33,3 +33,25 @@ def test_a_speaker_does_not_move_the_first_proof_or_the_date_of_a_state_that_sta
         found = conversations.join_thread(session, again, read.id, "Hello", NOW + 2)
         assert found is not None
         assert (found.session_id, found.first_proven_at, found.state_since) == ("ses_2", NOW + 1, NOW + 1)
+
+
+def test_nobody_joins_a_conversation_that_has_become_somebody_elses_proven_one(
+    app: Flask, org: OrganizationForTests
+) -> None:
+    with app.app_context():
+        session = current_state().session
+        customer = customers.add_verified(session, org.id, Proof(Claims("u_1"), "sec_1", NOW + 60), NOW)
+        visitor = WidgetSession("ses_1", org.id, customer, DOUBTED, Claims("u_1"), None, None, NOW + 60)
+        read = conversations.start_thread(session, visitor, DOUBTED, NOW)
+        stranger = replace(visitor, id="ses_2", customer_id="cus_of_somebody_else")
+        nobody = replace(visitor, id="ses_3", customer_id=None)
+        joined = [conversations.join_thread(session, one, read.id, "Hello", NOW) for one in (stranger, visitor)]
+        assert [one and one.message_count for one in joined] == [1, 2]  # nothing is proven here yet
+
+        proven = replace(visitor, verdict=VERIFIED, secret_id="sec_1", proven_until=NOW + 60)
+        conversations.change_speaker(session, read, proven, VERIFIED, NOW + 1, is_change=True)
+        assert conversations.join_thread(session, stranger, read.id, "Whose is this?", NOW + 2) is None
+        assert conversations.join_thread(session, nobody, read.id, "Whose is this?", NOW + 2) is None
+        mine = conversations.join_thread(session, visitor, read.id, "Mine", NOW + 3)
+        assert mine is not None
+        assert (mine.message_count, mine.last_message, mine.unread_count) == (3, "Mine", 3)
