@@ -1,12 +1,9 @@
 """Reading a user token: what a ``userJwt`` must be before it proves anything.
 
-``verify`` answers or raises; ``inspect`` walks the same checks and says of each how it went; ``UserToken`` reads what
-proved nothing. PyJWT computes and compares the signature. The rest is ours, because ``jwt.decode`` lets through what
-must not pass (docs/architecture.md lists it).
+``verify`` answers or raises; ``inspect`` walks the same checks and says of each how it went. PyJWT computes and compares
+the signature. The rest is ours, because ``jwt.decode`` lets through what must not pass (docs/architecture.md lists it).
 """
 
-import base64
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,7 +11,7 @@ from typing import Any
 
 from jwt.algorithms import HMACAlgorithm
 
-from .claims import Claims, Notice, read_numeric_date, read_profile, read_self_claimed, read_sub
+from .claims import Claims, Notice, read_numeric_date, read_sub
 from .errors import (
     BadSignature,
     Expired,
@@ -23,18 +20,15 @@ from .errors import (
     MissingClaim,
     NotYetValid,
     TokenError,
-    Unreadable,
     UnsupportedAlgorithm,
 )
 from .keyring import SigningSecret
-from .strict_json import parse_object
+from .user_token import UserToken, decode_object, decode_segment, split
 
-MAX_TOKEN_LENGTH = 8192
 MAX_LIFETIME_SECONDS = 24 * 60 * 60
 CLOCK_SKEW_SECONDS = 60  # for iat and nbf alone; exp has no leeway
 
 _HS256 = HMACAlgorithm(HMACAlgorithm.SHA256)
-_SHAPE = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)(?:\.([A-Za-z0-9_-]*))?")
 _SIGNATURE_LENGTH = 43  # 32 bytes in base64url without padding
 _LAST_CHARACTERS = frozenset("AEIMQUYcgkosw048")  # those of base64url whose last two bits are zero
 _USUAL_HEADERS = 256
@@ -63,47 +57,6 @@ class Check:
     name: str
     passed: bool | None
     detail: str
-
-
-class UserToken:
-    """What a page sent as ``userJwt``, whatever it is. It is taken apart once, for the claims and for the checks."""
-
-    __slots__ = ("_payload", "_profile", "_segments", "_value")
-
-    def __init__(self, value: object) -> None:
-        """Raises nothing: what ``value`` is shows when it is read."""
-        self._value = value
-        self._segments: tuple[str, str, str] | None = None
-        self._payload: dict[str, Any] | None = None
-        self._profile: tuple[str | None, str | None, tuple[Notice, ...]] | None = None
-
-    @property
-    def segments(self) -> tuple[str, str, str]:
-        """Header, payload and signature as they were sent. Raises Malformed."""
-        if self._segments is None:
-            self._segments = _split(self._value)
-        return self._segments
-
-    @property
-    def payload(self) -> dict[str, Any]:
-        """The payload, proving nothing. Raises Malformed."""
-        if self._payload is None:
-            self._payload = _decode_object(self.segments[1], "payload")
-        return self._payload
-
-    @property
-    def profile(self) -> tuple[str | None, str | None, tuple[Notice, ...]]:
-        """E-mail, name, and what was dropped of them, proving nothing. Raises Malformed."""
-        if self._profile is None:
-            self._profile = read_profile(self.payload)
-        return self._profile
-
-    def claims(self) -> tuple[Claims, tuple[Notice, ...]] | None:
-        """Return what is claimed, proving nothing, or None when the payload cannot be read. Raises nothing."""
-        try:
-            return read_self_claimed(self.payload, "sub", self.profile)
-        except Malformed:
-            return None
 
 
 @dataclass(slots=True, repr=False)
@@ -184,39 +137,15 @@ def _reading(token: object, secrets: Sequence[SigningSecret], now: float, max_li
 
 def _decode_part(token: object, place: int, name: str) -> dict[str, Any] | None:
     try:
-        return _decode_object(_split(token)[place], name)
+        return decode_object(split(token)[place], name)
     except Malformed:
         return None
-
-
-def _split(token: object) -> tuple[str, str, str]:
-    if not isinstance(token, str):
-        raise Malformed("A user token is text: three base64url parts joined by dots.")
-    if len(token) > MAX_TOKEN_LENGTH:
-        raise Malformed(f"The token has {len(token)} characters; at most {MAX_TOKEN_LENGTH} are read.")
-    shape = _SHAPE.fullmatch(token)
-    if shape is None:
-        raise Malformed("The token is not three base64url parts joined by dots (RFC 7515, section 3.1).")
-    return shape[1], shape[2], shape[3] or ""
-
-
-def _decode_segment(segment: str, name: str) -> bytes:
-    if len(segment) % 4 == 1:
-        raise Malformed(f"The {name} of the token is cut: no base64url text has this length.")
-    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
-
-
-def _decode_object(segment: str, name: str) -> dict[str, Any]:
-    try:
-        return parse_object(_decode_segment(segment, name))
-    except Unreadable as error:
-        raise Malformed(f"The {name} of the token is not a strict JSON object: {error.detail}") from None
 
 
 @lru_cache(_USUAL_HEADERS)
 def _usual_header(segment: str) -> Mapping[str, Any]:
     """Return a short header: a host writes the same one on every token, and it holds nothing secret."""
-    return _decode_object(segment, "header")
+    return decode_object(segment, "header")
 
 
 def _check_shape(reading: _Reading) -> str:
@@ -227,7 +156,7 @@ def _check_shape(reading: _Reading) -> str:
 def _check_header(reading: _Reading) -> str:
     """RFC 8725, sections 3.1 and 3.2: the algorithm is ours to choose, and the token never picks its key."""
     encoded = reading.token.segments[0]
-    header = _usual_header(encoded) if len(encoded) <= _USUAL_HEADER_LENGTH else _decode_object(encoded, "header")
+    header = _usual_header(encoded) if len(encoded) <= _USUAL_HEADER_LENGTH else decode_object(encoded, "header")
     if header.get("alg") != "HS256":  # a list or an object compares unequal like any other value
         raise UnsupportedAlgorithm('The header must say "alg": "HS256", exactly so.')
     typ = header.get("typ", "JWT")
@@ -246,7 +175,7 @@ def _check_signature(reading: _Reading) -> str:
     # The last character carries two unused bits: without this, four spellings of one signature would pass.
     if encoded[-1] not in _LAST_CHARACTERS:
         raise Malformed("The signature's last character has bits set that base64url leaves zero.")
-    signature = _decode_segment(encoded, "signature")
+    signature = decode_segment(encoded, "signature")
     signed = f"{header}.{payload}".encode()
     for secret in reading.secrets:
         if _HS256.verify(signed, secret.key, signature):

@@ -19,7 +19,7 @@ from ..core.errors import (
 from ..core.keyring import SigningSecret
 from ..core.policy import Decision, FailedToken, Mode, NoToken, Token, UncheckedToken, Verdict, decide
 from ..core.sessions import WidgetSession
-from ..core.tokens import UserToken
+from ..core.user_token import UserToken
 from ..session_seal import seal, unseal
 from ..store import conversations, organizations, signing_secrets
 from ..store.database import new_id

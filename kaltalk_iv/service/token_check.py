@@ -15,7 +15,7 @@ from ..core.diagnosis import Advice, Diagnosis, Known, Lifetime, ShownClaim, dia
 from ..core.errors import Reason, SecretUnavailable, UnknownOrganization
 from ..core.keyring import SigningSecret, is_active
 from ..core.policy import Decision, Mode, State, decide
-from ..core.tokens import UserToken
+from ..core.user_token import UserToken
 from ..store import organizations, signing_secrets
 from ..store.organizations import OrganizationRecord
 from ..store.signing_secrets import SecretRecord

@@ -21,7 +21,8 @@ from kaltalk_iv.core.claims import (
 from kaltalk_iv.core.errors import InvalidClaim, Reason, TokenError, Unreadable
 from kaltalk_iv.core.keyring import SigningSecret
 from kaltalk_iv.core.strict_json import parse_object
-from kaltalk_iv.core.tokens import MAX_LIFETIME_SECONDS, Proof, UserToken, inspect, verify
+from kaltalk_iv.core.tokens import MAX_LIFETIME_SECONDS, Proof, inspect, verify
+from kaltalk_iv.core.user_token import UserToken
 from tests.core.signing import NOW, SECRETS, base64url, sign
 
 # No deadline: the machines that run this are shared, and a slow second is not a wrong answer.

@@ -12,7 +12,8 @@ from kaltalk_iv.core.errors import Reason, SessionInvalid, TokenError
 from kaltalk_iv.core.keyring import SigningSecret
 from kaltalk_iv.core.policy import State, Verdict
 from kaltalk_iv.core.sessions import WidgetSession
-from kaltalk_iv.core.tokens import UserToken, inspect, verify
+from kaltalk_iv.core.tokens import inspect, verify
+from kaltalk_iv.core.user_token import UserToken
 from kaltalk_iv.session_seal import seal, unseal
 from tests.core.signing import NOW, SECRETS, sign
 from tests.core.test_vectors import TOKENS, given, named

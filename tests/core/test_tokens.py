@@ -19,7 +19,8 @@ from kaltalk_iv.core.errors import (
     TokenError,
 )
 from kaltalk_iv.core.keyring import SigningSecret
-from kaltalk_iv.core.tokens import MAX_TOKEN_LENGTH, Proof, UserToken, inspect, verify
+from kaltalk_iv.core.tokens import Proof, inspect, verify
+from kaltalk_iv.core.user_token import MAX_TOKEN_LENGTH, UserToken
 from tests.core.conftest import AuditLog
 from tests.core.signing import NOW, sign
 

@@ -7,14 +7,8 @@ import pytest
 from kaltalk_iv.core.claims import Claims, parse_email, parse_external_id, parse_name
 from kaltalk_iv.core.errors import InvalidClaim, TokenError
 from kaltalk_iv.core.keyring import SigningSecret
-from kaltalk_iv.core.tokens import (
-    MAX_LIFETIME_SECONDS,
-    Proof,
-    UserToken,
-    inspect,
-    signed_by,
-    verify,
-)
+from kaltalk_iv.core.tokens import MAX_LIFETIME_SECONDS, Proof, inspect, signed_by, verify
+from kaltalk_iv.core.user_token import UserToken
 from tests.core.signing import read_vectors, text_of, token_of
 
 TOKENS = read_vectors("tokens.json")

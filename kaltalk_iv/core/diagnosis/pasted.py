@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from ..errors import Unreadable
 from ..strict_json import parse_object
-from ..tokens import MAX_TOKEN_LENGTH
+from ..user_token import MAX_TOKEN_LENGTH
 from .advice import Advice, advise
 from .codes import Code
 from .keys import Known
