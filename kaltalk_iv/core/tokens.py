@@ -1,7 +1,8 @@
 """Reading a user token: what a ``userJwt`` must be before it proves anything.
 
-``verify`` answers or raises; ``inspect`` walks the same checks and says of each how it went. PyJWT computes and compares
-the signature. The rest is ours, because ``jwt.decode`` lets through what must not pass (docs/architecture.md lists it).
+``verify`` answers or raises; ``inspect`` walks the same checks and says of each how it went. PyJWT computes and
+compares the signature. The rest is ours, because ``jwt.decode`` lets through what must not pass (docs/architecture.md
+lists it).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -11,8 +11,8 @@ from kaltalk_iv.service import conversation, leaks, replies
 from kaltalk_iv.service import settings as use_cases
 from kaltalk_iv.service.settings import Actor
 from kaltalk_iv.state import current_state
-from kaltalk_iv.testing import OrganizationForTests, bearer, identify, read_messages, send_message
-from tests.api.world import Clock, conversations_of, customer
+from kaltalk_iv.testing import OrganizationForTests, bearer, identify, read_messages, send_message, set_organization
+from tests.api.world import Clock, conversations_of, customer, messages_of
 
 ADMIN = Actor("grace", "local")
 
@@ -83,6 +83,16 @@ def test_a_forged_line_stays_forged_when_the_real_customer_speaks_again(
     assert seen.entry.conversation.state_since == clock.now, "not since the forgery"
     assert texts(client, ada) == ["Hello, it is me"]
     assert texts(client, mallory) == []
+
+
+def test_a_conversation_that_begins_after_the_leak_begins_with_the_visitors_words(
+    app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock
+) -> None:
+    session = verified(client, org, clock)
+    replace_secrets(app, org)
+    set_organization(app, org.id, mode="off")  # the shield says that, and not that the secret was revoked
+    send_message(client, session, "Hello")
+    assert [(line.author, line.text, line.position) for line in messages_of(app, org.id)] == [("visitor", "Hello", 1)]
 
 
 def test_a_forged_address_is_a_claim_once_the_secret_is_revoked(
