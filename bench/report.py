@@ -91,6 +91,7 @@ def plot(path: Path, picture: Path, job: str = "identify") -> None:
 
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = "kaltalk"  # the same figures give the same file
+    mpl.rcParams["svg.fonttype"] = "none"  # letters as letters, and not as a thousand curves
     import matplotlib.pyplot as plt
 
     results = _read(path)
