@@ -69,7 +69,8 @@ def filled(app: Flask, org: OrganizationForTests) -> Iterator[Session]:
             # SQLite takes the WITH of an INSERT before its SELECT, and so does PostgreSQL.
             state.session.execute(sa.text(f"{insert} {FILL} SELECT :org{select}"), values)
         state.session.commit()
-        state.session.execute(sa.text("ANALYZE"))
+        if state.engine.dialect.name == "postgresql":  # which does so by itself; nobody does it for SQLite
+            state.session.execute(sa.text("ANALYZE"))
         state.session.commit()
         yield state.session
 
@@ -147,6 +148,12 @@ def test_no_filter_and_no_search_walks_through_the_conversations(
             # Among a million PostgreSQL walks back in time until enough matches have come by, unless they are
             # collected first. With so few as here it does not fall for that, so the plan is asked for its shape.
             assert "CTE Scan on matching" in collected[0]
+        elif collected:
+            # SQLite guesses that an organization has ten conversations, and would look through all of them.
+            assert (
+                re.findall(r"SEARCH kaltalk_iv_conversations .*\(organization_id=\?(?: AND status=\?)?\)", collected[0])
+                == []
+            )
 
 
 def test_a_thread_is_found_by_who_speaks_without_a_walk_through_the_conversations(
