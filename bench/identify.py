@@ -26,9 +26,8 @@ def main(arguments: Sequence[str]) -> None:
     for backend in plan.backends:
         with ground.folder() as folder, prepared(backend, folder, plan.customers) as data:
             measured += _measure(plan, data, folder)
-        path = ground.save(
-            "identify", {"plan": plan.described(), "measured": measured}
-        )  # what is there if the rest breaks off
+        # After each database: it is there if the rest breaks off.
+        path = ground.save("identify", {"plan": plan.described(), "measured": measured})
     print(report.identify_table(path))
 
 

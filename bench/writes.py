@@ -46,9 +46,8 @@ def main(arguments: Sequence[str]) -> None:
     for backend in plan.backends:
         with ground.folder() as folder, prepared(backend, folder, plan.customers) as data:
             measured += _measure(plan, sides, data, folder)
-        path = ground.save(
-            "writes", {"plan": plan.described(), "measured": measured}
-        )  # what is there if the rest breaks off
+        # After each database: it is there if the rest breaks off.
+        path = ground.save("writes", {"plan": plan.described(), "measured": measured})
     print(report.writes_table(path))
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from flask import Flask
+from sqlalchemy.orm import Session
 
 from kaltalk_iv.core.claims import Claims
 from kaltalk_iv.core.policy import State, Verdict
@@ -10,10 +11,18 @@ from kaltalk_iv.core.sessions import WidgetSession
 from kaltalk_iv.core.tokens import Proof
 from kaltalk_iv.state import current_state
 from kaltalk_iv.store import conversations, customers
+from kaltalk_iv.store.conversations import ConversationRecord
 from kaltalk_iv.testing import OrganizationForTests
 from tests.api.world import NOW
 
 VERIFIED, DOUBTED = Verdict(State.VERIFIED, None), Verdict(State.UNVERIFIED, None)
+
+
+def begun(session: Session, org: OrganizationForTests) -> tuple[WidgetSession, ConversationRecord]:
+    """Return a visitor who claims to be a customer that we know, and the conversation that it has begun."""
+    customer = customers.add_verified(session, org.id, Proof(Claims("u_1"), "sec_1", NOW + 60), NOW)
+    visitor = WidgetSession("ses_1", org.id, customer, DOUBTED, Claims("u_1"), None, None, NOW + 60)
+    return visitor, conversations.start_thread(session, visitor, DOUBTED, NOW)
 
 
 def test_a_speaker_does_not_move_the_first_proof_or_the_date_of_a_state_that_stand_since_it_read(
@@ -21,9 +30,7 @@ def test_a_speaker_does_not_move_the_first_proof_or_the_date_of_a_state_that_sta
 ) -> None:
     with app.app_context():
         session = current_state().session
-        customer = customers.add_verified(session, org.id, Proof(Claims("u_1"), "sec_1", NOW + 60), NOW)
-        visitor = WidgetSession("ses_1", org.id, customer, DOUBTED, Claims("u_1"), None, None, NOW + 60)
-        read = conversations.start_thread(session, visitor, DOUBTED, NOW)
+        visitor, read = begun(session, org)
         proven = replace(visitor, verdict=VERIFIED, secret_id="sec_1", proven_until=NOW + 60)
         conversations.change_speaker(session, read, proven, VERIFIED, NOW + 1, is_change=True)
 
@@ -40,9 +47,7 @@ def test_nobody_joins_a_conversation_that_has_become_somebody_elses_proven_one(
 ) -> None:
     with app.app_context():
         session = current_state().session
-        customer = customers.add_verified(session, org.id, Proof(Claims("u_1"), "sec_1", NOW + 60), NOW)
-        visitor = WidgetSession("ses_1", org.id, customer, DOUBTED, Claims("u_1"), None, None, NOW + 60)
-        read = conversations.start_thread(session, visitor, DOUBTED, NOW)
+        visitor, read = begun(session, org)
         stranger = replace(visitor, id="ses_2", customer_id="cus_of_somebody_else")
         nobody = replace(visitor, id="ses_3", customer_id=None)
         joined = [conversations.join_thread(session, one, read.id, "Hello", NOW) for one in (stranger, visitor)]

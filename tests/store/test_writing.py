@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
-from kaltalk_iv.store.compiled import Compiled, Statement
+from kaltalk_iv.store.compiled import Compiled
 from kaltalk_iv.store.database import UNAVAILABLE, engine_options, prepare_engine
 from kaltalk_iv.store.reading import Reader
 from kaltalk_iv.store.sources import run
 from kaltalk_iv.store.writing import Transaction
+from tests.store.test_reading import HUSH, MISSING, SLEEP, kill_all_but_mine
 
-HUSH = "hush-hush@shop.example"
 NOTES = sa.Table(
     "notes",
     sa.MetaData(),
@@ -31,10 +31,6 @@ READ = (
     .returning(NOTES.c.text, NOTES.c.is_read)
 )
 ALL = sa.select(NOTES.c.id, NOTES.c.is_read).order_by(NOTES.c.id)
-MISSING: Statement = (
-    sa.select(sa.column("id")).select_from(sa.table("nowhere")).where(sa.column("id") == sa.bindparam("id"))
-)
-SLEEP = sa.select(sa.func.pg_sleep(sa.bindparam("seconds", type_=sa.Double)).cast(sa.Text))
 
 
 def connected(url: str, timeout: float) -> Iterator[sa.Engine]:
@@ -66,16 +62,6 @@ def note(number: int, text: str = "Hello") -> dict[str, Any]:
 
 def stored(engine: sa.Engine) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in Reader(engine).rows(ALL, {})]
-
-
-def kill_the_others(engine: sa.Engine) -> int:
-    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    another = sa.create_engine(engine.url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
-    with another.connect() as connection:
-        killed = len(connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) {others}").all())
-        while connection.exec_driver_sql(f"SELECT 1 {others}").all():
-            pass
-    return killed
 
 
 def test_what_was_written_stands_once_it_is_committed_and_not_before(engine: sa.Engine) -> None:
@@ -176,7 +162,7 @@ def test_a_server_that_was_restarted_just_now_is_not_noticed(
     first = Transaction(postgresql)
     first.rows(ADD, note(1))
     first.commit()
-    assert kill_the_others(postgresql) == 1  # the pool's own, which has not rested: it is not asked whether it lives
+    assert kill_all_but_mine(postgresql) == 1  # the pool's own, which has not rested: it is not asked whether it lives
     second = Transaction(postgresql)
     second.rows(ADD, note(2))
     second.commit()
@@ -187,7 +173,7 @@ def test_a_server_that_was_restarted_just_now_is_not_noticed(
 def test_a_connection_that_dies_in_the_middle_takes_everything_with_it(postgresql: sa.Engine) -> None:
     transaction = Transaction(postgresql)
     transaction.rows(ADD, note(1))
-    assert kill_the_others(postgresql) == 1
+    assert kill_all_but_mine(postgresql) == 1
     with pytest.raises(sa.exc.OperationalError) as caught:
         transaction.rows(ADD, note(2, HUSH))
     transaction.rollback()
@@ -199,7 +185,7 @@ def test_a_connection_that_dies_in_the_middle_takes_everything_with_it(postgresq
 def test_a_connection_that_dies_at_the_commit_is_an_error_and_never_taken_for_success(postgresql: sa.Engine) -> None:
     transaction = Transaction(postgresql)
     transaction.rows(ADD, note(1))
-    kill_the_others(postgresql)
+    kill_all_but_mine(postgresql)
     with pytest.raises(sa.exc.OperationalError):
         transaction.commit()
     transaction.rollback()
