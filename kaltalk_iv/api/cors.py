@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from flask import Response, request
+from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from ..core.errors import KalTalkError, OriginNotAllowed, UnknownOrganization, Unreadable
@@ -18,15 +18,15 @@ _HEADERS = "Authorization, Content-Type"
 _PREFLIGHT_SECONDS = "600"
 
 
-def page_origin() -> str | None:
+def page_origin(asked: Request) -> str | None:
     """Return the origin of the page that calls, as its browser wrote it, or None."""
-    return request.headers.get("Origin")
+    return asked.headers.get("Origin")
 
 
-def allow_page(response: Response) -> Response:
+def allow_page(asked: Request, response: Response) -> Response:
     """Let the calling page read ``response``, unless it is the answer that its origin is not allowed."""
     response.headers.add("Vary", "Origin")
-    origin = page_origin()
+    origin = page_origin(asked)
     if origin is not None and response.status_code != 403:
         response.headers.add("Access-Control-Allow-Origin", origin)
         response.headers.add("Access-Control-Expose-Headers", "Retry-After, X-Request-ID")
@@ -34,7 +34,7 @@ def allow_page(response: Response) -> Response:
 
 
 @contextmanager
-def errors_for_its_own_pages(organization_id: Callable[[], str]) -> Iterator[None]:
+def errors_for_its_own_pages(asked: Request, organization_id: Callable[[Request], str]) -> Iterator[None]:
     """Refuse a page with the 403 first, when its request is wrong in a way that shows before origins are compared.
 
     Only then is the organization looked up here, by the id that is returned or by nothing when KalTalkError is raised.
@@ -44,8 +44,8 @@ def errors_for_its_own_pages(organization_id: Callable[[], str]) -> Iterator[Non
         yield
     except (HTTPException, Unreadable):
         try:
-            if page_origin() is not None:
-                check_page(organization_id())
+            if page_origin(asked) is not None:
+                check_page(asked, organization_id(asked))
         except OriginNotAllowed:
             raise
         except KalTalkError:
@@ -53,20 +53,20 @@ def errors_for_its_own_pages(organization_id: Callable[[], str]) -> Iterator[Non
         raise
 
 
-def check_page(organization_id: str) -> None:
+def check_page(asked: Request, organization_id: str) -> None:
     """Raise OriginNotAllowed or UnknownOrganization unless the calling page may speak to this organization."""
     state = current_state()
     organization = get_organization(state.reader() or state.session, organization_id)
     if organization is None:
         raise UnknownOrganization
-    if not is_allowed(page_origin(), organization.origins):
+    if not is_allowed(page_origin(asked), organization.origins):
         raise OriginNotAllowed
 
 
-def organization_in_session() -> str:
+def organization_in_session(asked: Request) -> str:
     """Return the id of the organization whose widget session came with the request. Raises KalTalkError without one."""
     state = current_state()
-    return unseal(read_bearer(), state.settings.session_keys, state.clock()).organization_id
+    return unseal(read_bearer(asked), state.settings.session_keys, state.clock()).organization_id
 
 
 def preflight() -> Response:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Request, Response, url_for
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import MethodNotAllowed
 
@@ -35,7 +35,7 @@ from ..state import current_state
 from ..store.messages import MessageRecord
 from ..store.sources import Writer
 from . import cors, widget_file
-from .bodies import drain, read_bearer, read_json_object
+from .bodies import drain, read_bearer, read_json_object, this_request
 from .problems import add_error_handlers
 
 if TYPE_CHECKING:
@@ -85,17 +85,17 @@ def create_api() -> Blueprint:
 
 def identify_visitor(organization_id: str) -> Response:
     """POST: weigh what the page says of its visitor and hand out a widget session."""
-    state = current_state()
-    state.limiter.hit(Limit.IDENTIFY_ADDRESS, network_of(request.remote_addr))
-    if request.method == "OPTIONS":
-        cors.check_page(organization_id)
+    state, asked = current_state(), this_request()
+    state.limiter.hit(Limit.IDENTIFY_ADDRESS, network_of(asked.remote_addr))
+    if asked.method == "OPTIONS":
+        cors.check_page(asked, organization_id)
         return cors.preflight()
     state.limiter.hit(Limit.IDENTIFY_ORGANIZATION, organization_id)
-    with cors.errors_for_its_own_pages(lambda: organization_id):
-        _accept("POST")
-        asked = read_request(read_json_object(IDENTIFY_BYTES), cors.page_origin())
+    with cors.errors_for_its_own_pages(asked, lambda _asked: organization_id):
+        _accept(asked, "POST")
+        wanted = read_request(read_json_object(asked, IDENTIFY_BYTES), cors.page_origin(asked))
     try:
-        found = _identify(state, organization_id, asked)
+        found = _identify(state, organization_id, wanted)
     except IdentityRefused as refused:
         state.count(sighting_of(organization_id, Verdict(State.UNVERIFIED, refused.reason), refused.seconds_off))
         state.tell(IdentityFailed(organization_id, None, None, refused.reason, refused=True, at=state.clock()))
@@ -104,11 +104,11 @@ def identify_visitor(organization_id: str) -> Response:
     return _json(_identified(found))
 
 
-def _identify(state: Application, organization_id: str, asked: IdentifyRequest) -> Identified:
+def _identify(state: Application, organization_id: str, wanted: IdentifyRequest) -> Identified:
     settings, reader, weighed = state.settings, state.reader(), None
     if reader is not None:
         now = state.clock()
-        weighed = weigh_request(reader, settings, organization_id, asked, now)
+        weighed = weigh_request(reader, settings, organization_id, wanted, now)
         unchanged = identify_unchanged(settings, weighed, now)
         if unchanged is not None:
             found, event = unchanged
@@ -116,31 +116,32 @@ def _identify(state: Application, organization_id: str, asked: IdentifyRequest) 
                 state.tell(event)
             return found
     once = iter([weighed])  # who has lost a race weighs again, beside what the winner has written
-    return state.write(lambda source, now: identify(source, settings, organization_id, asked, now, next(once, None)))
+    return state.write(lambda source, now: identify(source, settings, organization_id, wanted, now, next(once, None)))
 
 
 def messages() -> Response:
     """POST: store a message, once. GET: what the visitor may read after a cursor."""
-    if request.method == "OPTIONS":
+    state, asked = current_state(), this_request()
+    if asked.method == "OPTIONS":
         return cors.preflight()
-    limiter, network = current_state().limiter, network_of(request.remote_addr)
-    limiter.hit(Limit.MESSAGES_ADDRESS, network)
-    if request.method == "POST":
-        limiter.hit(Limit.SEND_ADDRESS, network)
-    with cors.errors_for_its_own_pages(cors.organization_in_session):
-        _accept("GET", "POST")
-        return _send_message() if request.method == "POST" else _read_messages()
+    network = network_of(asked.remote_addr)
+    state.limiter.hit(Limit.MESSAGES_ADDRESS, network)
+    if asked.method == "POST":
+        state.limiter.hit(Limit.SEND_ADDRESS, network)
+    with cors.errors_for_its_own_pages(asked, cors.organization_in_session):
+        _accept(asked, "GET", "POST")
+        return _send_message(state, asked) if asked.method == "POST" else _read_messages(state, asked)
 
 
 def session() -> Response:
     """DELETE: end the widget session."""
-    if request.method == "OPTIONS":
+    state, asked = current_state(), this_request()
+    if asked.method == "OPTIONS":
         return cors.preflight()
-    state = current_state()
-    state.limiter.hit(Limit.MESSAGES_ADDRESS, network_of(request.remote_addr))
-    with cors.errors_for_its_own_pages(cors.organization_in_session):
-        _accept("DELETE")
-    token, origin = read_bearer(), cors.page_origin()
+    state.limiter.hit(Limit.MESSAGES_ADDRESS, network_of(asked.remote_addr))
+    with cors.errors_for_its_own_pages(asked, cors.organization_in_session):
+        _accept(asked, "DELETE")
+    token, origin = read_bearer(asked), cors.page_origin(asked)
     state.write(lambda source, now: chat.end_session(source, state.settings, token, origin, now))
     return Response(status=HTTPStatus.NO_CONTENT)
 
@@ -162,10 +163,9 @@ def _description() -> dict[str, Any]:
     return described
 
 
-def _send_message() -> Response:
-    state = current_state()
-    token, origin = read_bearer(), cors.page_origin()
-    body = read_json_object(MESSAGE_BYTES)
+def _send_message(state: Application, asked: Request) -> Response:
+    token, origin = read_bearer(asked), cors.page_origin(asked)
+    body = read_json_object(asked, MESSAGE_BYTES)
     text = parse_message(body.get("text"))
     client_message_id = parse_client_message_id(body.get("clientMessageId"))
     earlier = chat.earlier_session(state.settings, body.get("session"))
@@ -182,12 +182,11 @@ def _send_message() -> Response:
     return _json({"message": _message(message), "cursor": cursor}, HTTPStatus.CREATED)
 
 
-def _read_messages() -> Response:
-    state = current_state()
+def _read_messages(state: Application, asked: Request) -> Response:
     source = state.reader() or state.session
-    visitor = chat.enter(source, state.settings, read_bearer(), cors.page_origin(), state.clock())
+    visitor = chat.enter(source, state.settings, read_bearer(asked), cors.page_origin(asked), state.clock())
     name_organization(visitor.session.organization_id)
-    thread = chat.read_thread(source, visitor, request.args.get("after", chat.START))
+    thread = chat.read_thread(source, visitor, asked.args.get("after", chat.START))
     return _json(
         {
             "messages": [_message(line) for line in thread.messages],
@@ -197,20 +196,21 @@ def _read_messages() -> Response:
     )
 
 
-def _accept(*methods: str) -> None:
-    if request.method not in methods:
+def _accept(asked: Request, *methods: str) -> None:
+    if asked.method not in methods:
         raise MethodNotAllowed(methods, f"This address takes {' and '.join(methods)}.")
 
 
 def finish(response: Response) -> Response:
     """Return ``response`` with the headers of the API."""
+    asked = this_request()
     current_state().write_counts_after(response)
-    drain()
-    if request.endpoint in _PUBLIC:
+    drain(asked)
+    if asked.endpoint in _PUBLIC:
         response.headers.extend(_FOR_ANY_PAGE)
         return response
     response.headers.extend(_FOR_OUR_PAGES)
-    return cors.allow_page(response)
+    return cors.allow_page(asked, response)
 
 
 def _identified(found: Identified) -> dict[str, Any]:

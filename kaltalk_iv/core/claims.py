@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import InvalidClaim, MissingClaim
 
@@ -35,8 +35,7 @@ class Notice:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(NamedTuple):
     """The values claimed. Whether they are proven is said beside them, never in them."""
 
     external_id: str | None = None

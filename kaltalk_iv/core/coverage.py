@@ -1,7 +1,7 @@
 """What an identify counts as, for the organization's coverage: how many visitors are proven, and why others are not."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from .errors import Reason
 from .policy import State, Verdict
@@ -16,8 +16,7 @@ class Outcome(StrEnum):
     ANONYMOUS = "anonymous"
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """One identify, as it is counted. ``seconds_off`` is by how much a token missed its time, where that was why."""
 
     organization_id: str

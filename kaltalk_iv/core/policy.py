@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from .claims import Claims, Notice
 from .errors import Reason
@@ -65,8 +66,7 @@ class FailedToken:
 Token = NoToken | UncheckedToken | FailedToken | Proof
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What to do with a request.
 
     ``claims`` are proven when ``proof`` is given and self-claimed otherwise. ``downgrades`` takes the verified flag
@@ -122,8 +122,7 @@ def _ignored(plain: Claims) -> tuple[Notice, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """An identity state and why it is not better."""
 
     state: State

@@ -1,7 +1,7 @@
 """Widget sessions: what one identify found, as a value. ``session_seal`` makes it the text that a browser keeps."""
 
 import json
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .claims import Claims
 from .errors import Reason
@@ -10,8 +10,7 @@ from .policy import State, Verdict
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
-@dataclass(frozen=True, slots=True)
-class WidgetSession:
+class WidgetSession(NamedTuple):
     """One visitor on one page.
 
     ``id`` outlives renewals by the same person, so that a thread goes on. ``customer_id`` is None while nobody is

@@ -8,7 +8,7 @@ lists it).
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from jwt.algorithms import HMACAlgorithm
 
@@ -37,8 +37,7 @@ _USUAL_HEADER_LENGTH = 128
 _REFUSED_HEADERS = ("crit", "b64", "zip", "enc")
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(NamedTuple):
     """What a token that verified proves, by which secret, and until when. Times are Unix seconds.
 
     ``issued_at`` is None where the token does not say when it was signed.

@@ -4,7 +4,7 @@ Proven claims find by ``sub``, else adopt a record that has no id and the proven
 land on a record and change as little as possible. Nothing here merges two records.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..core.claims import Claims, email_key
 from ..core.policy import Decision
@@ -40,8 +40,7 @@ def bind(
     raise RuntimeError("binding a customer lost every race")
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """Whom a decision lands on; None when nobody is named."""
 
     customer_id: str | None

@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..config import Settings
 from ..core import origins
@@ -31,8 +32,7 @@ _CURSOR = re.compile(r"(con_[0-9a-f]{24})\.([0-9]{1,15})")
 START = "0"
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(NamedTuple):
     """A widget session and what it is worth at this moment."""
 
     session: WidgetSession

@@ -1,7 +1,7 @@
 """The identify: what a page says of its visitor, weighed, written down, and answered with a widget session."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..config import Settings
 from ..core import keyring, origins, tokens
@@ -55,8 +55,7 @@ class Identified:
     seconds_off: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Weighed:
+class Weighed(NamedTuple):
     """A request that may go on: what is stored of it, what follows from it, and the session that the page had."""
 
     records: IdentifyRecords

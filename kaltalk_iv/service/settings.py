@@ -1,7 +1,7 @@
 """What admins change: plan, mode, origins and signing secrets. Each change leaves an audit line, never a value."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
@@ -38,7 +38,7 @@ def create_organization(
     if not is_id(organization.id):
         raise Unreadable("An id has 1 to 64 letters, digits, hyphens or underscores, such as org_shop.")
     try:
-        organization = replace(organization, name=parse_name(organization.name))
+        organization = organization._replace(name=parse_name(organization.name))
     except InvalidClaim as error:
         raise Unreadable(error.detail) from None
     if organizations.get_organization(session, organization.id) is not None:

@@ -2,9 +2,8 @@
 
 import hashlib
 import secrets
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -21,8 +20,7 @@ from .sources import Source, Writer, insert_unless_there, run
 PREVIEW_LENGTH = 140
 
 
-@dataclass(frozen=True, slots=True)
-class ConversationRecord:
+class ConversationRecord(NamedTuple):
     """A thread as stored, with what its shield depends on."""
 
     id: str
@@ -52,7 +50,7 @@ class ConversationRecord:
 
 
 _TABLE = table_of(Conversation)
-CONVERSATION_COLUMNS = tuple(_TABLE.c[name] for name in ConversationRecord.__slots__)
+CONVERSATION_COLUMNS = tuple(_TABLE.c[name] for name in ConversationRecord._fields)
 _IT = sa.and_(_TABLE.c.organization_id == sa.bindparam("of"), _TABLE.c.id == sa.bindparam("thread"))
 _OPEN_TO = sa.or_(_TABLE.c.first_proven_at.is_(None), _TABLE.c.customer_id == sa.bindparam("customer", type_=sa.String))
 _IT_IF_OPEN = sa.select(*CONVERSATION_COLUMNS).where(_IT, _OPEN_TO)

@@ -1,8 +1,7 @@
 """Customers' records: finding the right one, and changing it without ever touching what is proven."""
 
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -15,8 +14,7 @@ from .database import new_id, table_of
 from .sources import Source, Writer, insert_unless_there, run
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerRecord:
+class CustomerRecord(NamedTuple):
     """A customer as stored. ``first_verified_at`` is set once and never taken back."""
 
     id: str
@@ -37,7 +35,7 @@ class CustomerRecord:
 
 
 _TABLE = table_of(Customer)
-CUSTOMER_COLUMNS = tuple(_TABLE.c[name] for name in CustomerRecord.__slots__)
+CUSTOMER_COLUMNS = tuple(_TABLE.c[name] for name in CustomerRecord._fields)
 _ITS = _TABLE.c.organization_id == sa.bindparam("of")
 _LAST_SEEN_FIRST = sa.select(*CUSTOMER_COLUMNS).where(_ITS).order_by(_TABLE.c.last_seen_at.desc(), _TABLE.c.id).limit(1)
 _BY_ID = _LAST_SEEN_FIRST.where(_TABLE.c.id == sa.bindparam("wanted"))

@@ -1,6 +1,6 @@
 """The lines of a thread: who may read which, and adding one at the end."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -14,8 +14,7 @@ from .database import new_id, table_of
 from .sources import Source, Writer, run
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRecord:
+class MessageRecord(NamedTuple):
     """A line of a thread. ``author`` is visitor, agent or event; ``created_at`` in Unix seconds."""
 
     id: str
@@ -32,7 +31,7 @@ class MessageRecord:
 
 
 _TABLE = table_of(Message)
-_MESSAGE = tuple(_TABLE.c[name] for name in MessageRecord.__slots__)
+_MESSAGE = tuple(_TABLE.c[name] for name in MessageRecord._fields)
 _SENT = sa.select(_TABLE.c.conversation_id, *_MESSAGE).where(
     _TABLE.c.organization_id == sa.bindparam("of"),
     _TABLE.c.session_id == sa.bindparam("speaker"),
@@ -58,7 +57,7 @@ _AFTER = (
 _FOR_VERIFIED = _AFTER.where(sa.or_(_OWN, sa.and_(_SAID_UNDER_PROOF, _TABLE.c.secret_id.not_in(_REVOKED))))
 _FOR_OTHERS = _AFTER.where(_OWN, sa.not_(_SAID_UNDER_PROOF))
 _ADDED = sa.insert(_TABLE).values(
-    {name: sa.bindparam(name) for name in ("organization_id", "conversation_id", *MessageRecord.__slots__)}
+    {name: sa.bindparam(name) for name in ("organization_id", "conversation_id", *MessageRecord._fields)}
 )
 
 
@@ -117,7 +116,7 @@ def append(
         client_message_id,
         now,
     )
-    row = {name: getattr(message, name) for name in MessageRecord.__slots__}
+    row = {name: getattr(message, name) for name in MessageRecord._fields}
     run(source, _ADDED, {"organization_id": organization_id, "conversation_id": conversation_id} | row)
     return message
 

@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -17,8 +16,7 @@ from .signing_secrets import SECRET_COLUMNS, SecretRecord
 from .sources import Source, run
 
 
-@dataclass(frozen=True, slots=True)
-class OrganizationRecord:
+class OrganizationRecord(NamedTuple):
     """An organization as stored."""
 
     id: str
@@ -33,8 +31,7 @@ class OrganizationRecord:
         return effective_mode(self.plan, self.mode)
 
 
-@dataclass(frozen=True, slots=True)
-class IdentifyRecords:
+class IdentifyRecords(NamedTuple):
     """What one identify needs to know, read in one statement."""
 
     organization: OrganizationRecord
@@ -43,8 +40,7 @@ class IdentifyRecords:
     prior_ended: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SessionRecords:
+class SessionRecords(NamedTuple):
     """What a request with a widget session needs to know, read in one statement."""
 
     organization: OrganizationRecord
@@ -54,7 +50,7 @@ class SessionRecords:
 
 _ORGANIZATION = (Organization.id, Organization.name, Organization.plan, Organization.mode, Organization.origins)
 _BY_ID = sa.select(*_ORGANIZATION).where(Organization.id == sa.bindparam("organization_id"))
-_CUSTOMER = tuple(Customer.__table__.c[name] for name in CustomerRecord.__slots__)
+_CUSTOMER = tuple(Customer.__table__.c[name] for name in CustomerRecord._fields)
 
 _FOR_IDENTIFY = (
     sa.select(*_ORGANIZATION, EndedSession.id, *SECRET_COLUMNS, *_CUSTOMER)

@@ -1,6 +1,6 @@
 """Signing secrets as rows: sealed, with the times that say what each is still good for."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -10,8 +10,7 @@ from .database import table_of
 from .sources import Source, Writer, run
 
 
-@dataclass(frozen=True, slots=True)
-class SecretRecord:
+class SecretRecord(NamedTuple):
     """A signing secret as stored: sealed. Times in Unix seconds."""
 
     id: str
@@ -80,7 +79,7 @@ def is_revoked(source: Source, organization_id: str, secret_id: str) -> bool:
 
 def add_secret(session: Session, organization_id: str, secret: SecretRecord) -> None:
     """Insert ``secret`` as the current one. The database refuses a second current one with an IntegrityError."""
-    values = {name: getattr(secret, name) for name in SecretRecord.__slots__}
+    values = {name: getattr(secret, name) for name in SecretRecord._fields}
     session.add(Secret(organization_id=organization_id, **values))
     session.flush()
 

@@ -130,7 +130,7 @@ def rows_of(app: Flask, model: type[Base], organization_id: str) -> Sequence[Any
 
 def customers_of(app: Flask, organization_id: str) -> list[CustomerRecord]:
     """Return the records of the organization's customers, oldest first."""
-    names = CustomerRecord.__slots__
+    names = CustomerRecord._fields
     rows = sorted(rows_of(app, Customer, organization_id), key=lambda row: (row.created_at, row.id))
     return [CustomerRecord(**{name: getattr(row, name) for name in names}) for row in rows]
 

@@ -1,7 +1,6 @@
 """The promises broken one by one, each by a fault that somebody could make, to see that the walk finds it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,7 +46,7 @@ def a_thread_is_read_whole(patch: pytest.MonkeyPatch) -> None:
     """Whoever speaks in a thread reads all of it."""
 
     def visible(session: Session, _visitor: object, conversation_id: str, **_rest: object) -> list[MessageRecord]:
-        columns = [getattr(Message, name) for name in MessageRecord.__slots__]
+        columns = [getattr(Message, name) for name in MessageRecord._fields]
         found = sa.select(*columns).where(Message.conversation_id == conversation_id, Message.author != "event")
         return [MessageRecord(*row) for row in session.execute(found)]
 
@@ -61,7 +60,7 @@ def an_answer_is_filled_up_from_the_record(patch: pytest.MonkeyPatch) -> None:
         if decision.state is not State.UNVERIFIED:
             return decision
         stored = Claims(record.external_id, record.email, record.name)
-        return replace(decision, claims=decision.claims.filled_up_from(stored))
+        return decision._replace(claims=decision.claims.filled_up_from(stored))
 
     _with_the_record(patch, fill_up)
 
@@ -69,7 +68,7 @@ def an_answer_is_filled_up_from_the_record(patch: pytest.MonkeyPatch) -> None:
 def an_answer_says_who_is_known(patch: pytest.MonkeyPatch) -> None:
     """The answer holds no stored value, and is another one where there is a record."""
     known = (Notice("known", "externalId", "Welcome back."),)
-    _with_the_record(patch, lambda decision, _record: replace(decision, notices=decision.notices + known))
+    _with_the_record(patch, lambda decision, _record: decision._replace(notices=decision.notices + known))
 
 
 def an_email_takes_over_a_record(patch: pytest.MonkeyPatch) -> None:

@@ -182,7 +182,7 @@ def _prior_id(state: State, prior: str | None, now: float) -> str | None:
 
 def said(found: Identified, prior: str | None) -> tuple[object, ...]:
     """Return what an answer says, without what is drawn by lot for it."""
-    visitor = found.session if found.session.id == prior else replace(found.session, id="a new one")
+    visitor = found.session if found.session.id == prior else found.session._replace(id="a new one")
     return visitor, found.notices, found.seconds_off
 
 

@@ -1,6 +1,5 @@
 """What a statement on a conversation does when somebody else was faster than what was read."""
 
-from dataclasses import replace
 
 from flask import Flask
 from sqlalchemy.orm import Session
@@ -31,10 +30,10 @@ def test_a_speaker_does_not_move_the_first_proof_or_the_date_of_a_state_that_sta
     with app.app_context():
         session = current_state().session
         visitor, read = begun(session, org)
-        proven = replace(visitor, verdict=VERIFIED, secret_id="sec_1", proven_until=NOW + 60)
+        proven = visitor._replace(verdict=VERIFIED, secret_id="sec_1", proven_until=NOW + 60)
         conversations.change_speaker(session, read, proven, VERIFIED, NOW + 1, is_change=True)
 
-        again = replace(proven, id="ses_2")  # which read before that, and writes after it
+        again = proven._replace(id="ses_2")  # which read before that, and writes after it
         conversations.change_speaker(session, read, again, VERIFIED, NOW + 2, is_change=False)
 
         found = conversations.join_thread(session, again, read.id, "Hello", NOW + 2)
@@ -48,12 +47,12 @@ def test_nobody_joins_a_conversation_that_has_become_somebody_elses_proven_one(
     with app.app_context():
         session = current_state().session
         visitor, read = begun(session, org)
-        stranger = replace(visitor, id="ses_2", customer_id="cus_of_somebody_else")
-        nobody = replace(visitor, id="ses_3", customer_id=None)
+        stranger = visitor._replace(id="ses_2", customer_id="cus_of_somebody_else")
+        nobody = visitor._replace(id="ses_3", customer_id=None)
         joined = [conversations.join_thread(session, one, read.id, "Hello", NOW) for one in (stranger, visitor)]
         assert [one and one.message_count for one in joined] == [1, 2]  # nothing is proven here yet
 
-        proven = replace(visitor, verdict=VERIFIED, secret_id="sec_1", proven_until=NOW + 60)
+        proven = visitor._replace(verdict=VERIFIED, secret_id="sec_1", proven_until=NOW + 60)
         conversations.change_speaker(session, read, proven, VERIFIED, NOW + 1, is_change=True)
         assert conversations.join_thread(session, stranger, read.id, "Whose is this?", NOW + 2) is None
         assert conversations.join_thread(session, nobody, read.id, "Whose is this?", NOW + 2) is None
