@@ -1,6 +1,5 @@
 """What a statement on a conversation does when somebody else was faster than what was read."""
 
-
 from flask import Flask
 from sqlalchemy.orm import Session
 
