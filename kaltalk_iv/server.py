@@ -16,6 +16,7 @@ from .dashboard.login import create_login, session_confirm, session_guard
 from .extension import KalTalkIV
 from .observing import configure_logs
 from .rates import DEFAULT_RATES, STORAGE_SETTING, SWITCH_SETTING
+from .shortcuts import Application
 from .standalone import MOST_HOPS, Sessions, finish_every_answer, refuse_debug, trust_proxies
 from .store.database import CONNECTIONS, TIMEOUT_SECONDS, engine_options, normalise_url, prepare_engine
 from .watching import watch
@@ -40,7 +41,7 @@ def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], f
     """
     if config is None:
         _log_as_json()
-    app = Flask("kaltalk_iv", static_folder=None)
+    app = Application("kaltalk_iv", static_folder=None)
     app.session_interface = Sessions()
     app.config.update(
         {name: os.environ[variable] for name, variable in _FROM_ENVIRONMENT.items() if os.environ.get(variable)},

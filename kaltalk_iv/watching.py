@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from flask import Blueprint, Flask, Response, g, request
+from flask import Blueprint, Flask, Response, request
 
 from .observing.requests import HEADER, begin_trace, current_trace, log_request
 from .state import current_state
@@ -39,9 +39,6 @@ def _finish(response: Response) -> Response:
     if trace is None:
         return response
     response.headers.add(HEADER, trace.id)
-    viewer = g.get("kaltalk_iv_viewer")
-    if viewer is not None:
-        trace.organization_id = viewer.organization_id
     endpoint = request.endpoint or ""
     current_state().metrics.request(endpoint, response.status_code, trace.seconds)
     log_request(trace, response.status_code, level=logging.DEBUG if endpoint in _QUIET else logging.INFO)

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import ValidationError
 
 from ..headers import PERMISSIONS_POLICY
+from ..observing.requests import name_organization
 from ..state import Role, Viewer, current_state
 
 FORM_BYTES = 64 * 1024
@@ -41,6 +42,7 @@ def admit_viewer() -> AnyResponse | None:
     if not isinstance(answer, Viewer) or not isinstance(answer.role, Role):
         abort(HTTPStatus.FORBIDDEN)
     g.kaltalk_iv_viewer = answer
+    name_organization(answer.organization_id)
     return None
 
 
