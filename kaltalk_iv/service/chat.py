@@ -138,12 +138,13 @@ def earlier_session(settings: Settings, token: object) -> WidgetSession | None:
 
 def _joined_thread(source: Writer, visitor: Visitor, text: str, now: float) -> ConversationRecord:
     """Return the visitor's conversation, or a new one, with a place for ``text``: its own until the commit."""
-    found = conversations.thread_of(source, visitor.session, is_verified=visitor.is_verified)
-    for candidate in (found, None):
-        thread = candidate or conversations.start_thread(source, visitor.session, visitor.verdict, now)
-        joined = conversations.join_thread(source, visitor.session, thread.id, text, now)
-        if joined is not None:
-            return joined
+    speaker = visitor.session
+    joined = conversations.join_own_thread(source, speaker, text, now, is_verified=visitor.is_verified)
+    if joined is None:
+        begun = conversations.start_thread(source, speaker, visitor.verdict, now)
+        joined = conversations.join_thread(source, speaker, begun.id, text, now)
+    if joined is not None:
+        return joined
     raise Conflict("This conversation has just become somebody else's. Send the message again.")
 
 

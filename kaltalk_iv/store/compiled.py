@@ -5,7 +5,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPIModule
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, DBAPIModule
 
 Row = Sequence[Any]
 Statement = sa.Select[*tuple[Any, ...]] | sa.UpdateBase
@@ -36,15 +36,11 @@ class Compiled:
         converters = [(at, _converter(type_, dialect)) for at, type_ in types if isinstance(type_, sa.Boolean)]
         self._converters = [(at, convert) for at, convert in converters if convert is not None]
 
-    def rows(self, connection: DBAPIConnection, values: Values) -> Sequence[Row]:
-        """Send it and return all rows."""
-        cursor = connection.cursor()
-        try:
-            given = {**self._fixed, **values}
-            cursor.execute(self.text, given if self._order is None else [given[name] for name in self._order])
-            found = cursor.fetchall() if self._returns_rows else ()
-        finally:
-            cursor.close()
+    def rows(self, cursor: DBAPICursor, values: Values) -> Sequence[Row]:
+        """Send it and return all rows. A cursor does for many statements: to make one takes a while."""
+        given = {**self._fixed, **values}
+        cursor.execute(self.text, given if self._order is None else [given[name] for name in self._order])
+        found = cursor.fetchall() if self._returns_rows else ()
         return [self._converted(row) for row in found] if self._converters else found
 
     def _converted(self, row: Row) -> Row:

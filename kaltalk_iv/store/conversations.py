@@ -13,7 +13,7 @@ from ..core.listing import Status
 from ..core.policy import State, Verdict
 from ..core.sessions import WidgetSession
 from ..models import Conversation, Message
-from .compiled import Values
+from .compiled import Statement, Values
 from .database import table_of
 from .sources import Source, Writer, insert_unless_there, run
 
@@ -54,16 +54,16 @@ CONVERSATION_COLUMNS = tuple(_TABLE.c[name] for name in ConversationRecord._fiel
 _IT = sa.and_(_TABLE.c.organization_id == sa.bindparam("of"), _TABLE.c.id == sa.bindparam("thread"))
 _OPEN_TO = sa.or_(_TABLE.c.first_proven_at.is_(None), _TABLE.c.customer_id == sa.bindparam("customer", type_=sa.String))
 _IT_IF_OPEN = sa.select(*CONVERSATION_COLUMNS).where(_IT, _OPEN_TO)
-_ONE_MORE = sa.update(_TABLE).where(_IT).values(message_count=_TABLE.c.message_count + 1)
+_ONE_MORE = sa.update(_TABLE).values(message_count=_TABLE.c.message_count + 1)
 _LAST_LINE = _ONE_MORE.values(
     last_message=sa.bindparam("preview"), last_author=sa.bindparam("by"), last_message_at=sa.bindparam("now")
 )
 _VISITORS_LINE = _LAST_LINE.values(unread_count=_TABLE.c.unread_count + 1)
-_JOINED = _VISITORS_LINE.where(_OPEN_TO).returning(*CONVERSATION_COLUMNS)
+_JOINED = _VISITORS_LINE.where(_IT, _OPEN_TO).returning(*CONVERSATION_COLUMNS)
 _COUNTED = {
-    "event": _ONE_MORE.returning(_TABLE.c.message_count),
-    "visitor": _VISITORS_LINE.returning(_TABLE.c.message_count),
-    "agent": _LAST_LINE.values(unread_count=0).returning(_TABLE.c.message_count),
+    "event": _ONE_MORE.where(_IT).returning(_TABLE.c.message_count),
+    "visitor": _VISITORS_LINE.where(_IT).returning(_TABLE.c.message_count),
+    "agent": _LAST_LINE.values(unread_count=0).where(_IT).returning(_TABLE.c.message_count),
 }
 _STATUS = (
     sa.update(_TABLE)
@@ -83,6 +83,18 @@ _SPOKEN_IN = _ONE.where(_TABLE.c.id.in_(_SPOKE_IN), _OPEN_TO).order_by(
     sa.case((_TABLE.c.customer_id == sa.bindparam("proven"), 0), else_=1), _TABLE.c.last_message_at.desc()
 )
 _PROVEN = _LATEST.where(_TABLE.c.customer_id == sa.bindparam("proven"), _TABLE.c.first_proven_at.is_not(None))
+
+
+def _joining(its: sa.Select[*tuple[Any, ...]]) -> sa.UpdateBase:
+    return _VISITORS_LINE.where(
+        _TABLE.c.organization_id == sa.bindparam("of"),
+        _TABLE.c.id == its.with_only_columns(_TABLE.c.id).correlate(None).scalar_subquery(),
+        _OPEN_TO,  # once more: by the time that the row is locked, it may have become somebody else's
+    ).returning(*CONVERSATION_COLUMNS)
+
+
+_READ = (_SPOKEN_IN, _PROVEN)
+_JOINED_OWN = (_joining(_SPOKEN_IN), _joining(_PROVEN))
 _NOBODYS = _LATEST.where(
     _TABLE.c.id.in_(_SPOKE_IN), _TABLE.c.session_id == sa.bindparam("speaker"), _TABLE.c.customer_id.is_(None)
 )
@@ -94,11 +106,26 @@ def thread_of(source: Source, visitor: WidgetSession, *, is_verified: bool) -> C
     Never somebody else's proven one, though this session spoke there. Of unproven ones the record does not matter: by
     which of its own lines a visitor finds again it would learn which claims share a record.
     """
+    return _own(source, _READ, visitor, {}, is_verified=is_verified)
+
+
+def join_own_thread(
+    source: Writer, visitor: WidgetSession, text: str, now: float, *, is_verified: bool
+) -> ConversationRecord | None:
+    """Return what ``thread_of`` would, with one line more, as ``join_thread`` does; None when there is none."""
+    return _own(source, _JOINED_OWN, visitor, _said(text, now), is_verified=is_verified)
+
+
+def _own(
+    source: Source, statements: tuple[Statement, Statement], visitor: WidgetSession, more: Values, *, is_verified: bool
+) -> ConversationRecord | None:
+    spoken_in, proven_ones = statements
     proven = visitor.customer_id if is_verified else None
-    its = {"of": visitor.organization_id, "proven": proven}
-    found = _first(source, _SPOKEN_IN, its | {"speaker": visitor.id, "customer": visitor.customer_id})
+    its: dict[str, str | float | None] = {"of": visitor.organization_id, "proven": proven, **more}
+    its["customer"] = visitor.customer_id
+    found = _first(source, spoken_in, its | {"speaker": visitor.id})
     if found is None and proven is not None:
-        found = _first(source, _PROVEN, its)
+        found = _first(source, proven_ones, its)
     return found
 
 
@@ -141,9 +168,7 @@ def join_thread(
     It has become somebody else's proven one then. ``message_count`` is the place of that line. Until the transaction
     ends the row is locked: nobody else changes it, and two who write at once do so one after the other.
     """
-    said: dict[str, str | float | None] = {"preview": text[:PREVIEW_LENGTH], "by": "visitor", "now": now}
-    rows = run(source, _JOINED, _place(visitor, conversation_id) | said)
-    return ConversationRecord(*rows[0]) if rows else None
+    return _first(source, _JOINED, {**_place(visitor, conversation_id), **_said(text, now)})
 
 
 def count_line(source: Writer, organization_id: str, conversation_id: str, author: str, text: str, now: float) -> int:
@@ -163,7 +188,11 @@ def nobodys_thread(source: Source, visitor: WidgetSession) -> ConversationRecord
     return _first(source, _NOBODYS, {"of": visitor.organization_id, "speaker": visitor.id})
 
 
-def _first(source: Source, statement: sa.Select[*tuple[Any, ...]], values: Values) -> ConversationRecord | None:
+def _said(text: str, now: float) -> Values:
+    return {"preview": text[:PREVIEW_LENGTH], "by": "visitor", "now": now}
+
+
+def _first(source: Source, statement: Statement, values: Values) -> ConversationRecord | None:
     rows = run(source, statement, values)
     return ConversationRecord(*rows[0]) if rows else None
 

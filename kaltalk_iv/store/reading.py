@@ -11,11 +11,13 @@ from contextlib import suppress
 from queue import Empty, LifoQueue
 
 import sqlalchemy as sa
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
 from .compiled import Compiled, Row, Statement, Values, compiled_for, named
 from .database import CONNECTIONS, TIMEOUT_SECONDS
 from .writing import Transaction
+
+_Line = tuple[DBAPIConnection, DBAPICursor]
 
 
 class Reader:
@@ -31,7 +33,7 @@ class Reader:
         self._timeout = timeout
         self._process = os.getpid()
         # The last one that was used is the next; a place that has none yet is at the bottom.
-        self._places: LifoQueue[DBAPIConnection | None] = LifoQueue()
+        self._places: LifoQueue[_Line | None] = LifoQueue()
         for _ in range(connections):
             self._places.put(None)
         sa.event.listen(engine, "engine_disposed", lambda _engine: self._close_idle())
@@ -56,29 +58,31 @@ class Reader:
         return self._send(compiled, values)
 
     def _send(self, compiled: Compiled, values: Values) -> Sequence[Row]:
-        connection = self._take()
+        line = self._take()
         kept = None
         try:
-            if connection is None:
-                connection = self._connect()
-            rows = compiled.rows(connection, values)
-            kept = connection
+            if line is None:
+                line = self._connect()
+            rows = compiled.rows(line[1], values)
+            kept = line
         except self._dialect.loaded_dbapi.Error as error:
-            raise named(error, self._dialect, connection) from None
+            raise named(error, self._dialect, None if line is None else line[0]) from None
         finally:
-            if kept is None and connection is not None:
-                connection.close()
+            if kept is None and line is not None:
+                line[0].close()
             self._places.put(kept)
         return rows
 
-    def _take(self) -> DBAPIConnection | None:
+    def _take(self) -> _Line | None:
         try:
             return self._places.get(timeout=self._timeout)
         except Empty:
             raise sa.exc.TimeoutError(f"No connection to read on was free within {self._timeout:g} seconds.") from None
 
-    def _connect(self) -> DBAPIConnection:
-        """Return a new connection that begins no transactions: on PostgreSQL a read is one round trip then, not three.
+    def _connect(self) -> _Line:
+        """Return a new connection and its cursor.
+
+        It begins no transactions: on PostgreSQL a read is one round trip then, not three.
 
         It comes as out of an empty pool: in the engine's own, connections may have died unnoticed.
         """
@@ -88,17 +92,17 @@ class Reader:
         assert connection is not None  # noqa: S101 - for mypy: only one that was given up has none
         if self._dialect.name != "sqlite":  # whose driver begins none for a SELECT
             self._dialect.set_isolation_level(connection, "AUTOCOMMIT")
-        return connection
+        return connection, connection.cursor()
 
     def _close_idle(self) -> None:
         """Close what nobody reads on. In a forked process what was open before is the parent's, and only let go."""
         is_ours = self._process == os.getpid()
         self._process = os.getpid()
-        idle: list[DBAPIConnection | None] = []
+        idle: list[_Line | None] = []
         with suppress(Empty):
             while True:
                 idle.append(self._places.get_nowait())
-        for connection in idle:
+        for line in idle:
             self._places.put(None)
-            if connection is not None and is_ours:
-                connection.close()
+            if line is not None and is_ours:
+                line[0].close()

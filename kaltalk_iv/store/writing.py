@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine.interfaces import DBAPIModule
+from sqlalchemy.engine.interfaces import DBAPICursor, DBAPIModule
 from sqlalchemy.pool import PoolProxiedConnection
 
 from .compiled import Compiled, Row, Statement, Values, compiled_for, named
@@ -23,6 +23,7 @@ class Transaction:
         self.info: dict[Any, Any] = {}
         self._engine = engine
         self._lent: PoolProxiedConnection | None = None
+        self._cursor: DBAPICursor | None = None
 
     @property
     def dialect(self) -> sa.Dialect:
@@ -61,9 +62,10 @@ class Transaction:
 
     def _send(self, compiled: Compiled, values: Values) -> Sequence[Row]:
         try:
-            if self._lent is None:
+            if self._cursor is None:
                 self._lent = self._engine.raw_connection()
-            return compiled.rows(self._lent, values)
+                self._cursor = self._lent.cursor()
+            return compiled.rows(self._cursor, values)
         except self._engine.dialect.loaded_dbapi.Error as error:
             raise self._failed(error) from None
 
@@ -75,6 +77,6 @@ class Transaction:
         return failure
 
     def _give_back(self) -> None:
-        lent, self._lent = self._lent, None
+        lent, self._lent, self._cursor = self._lent, None, None
         if lent is not None:
             lent.close()

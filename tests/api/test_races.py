@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -21,7 +22,6 @@ from kaltalk_iv.service import settings as use_cases
 from kaltalk_iv.service.binding import bind
 from kaltalk_iv.service.settings import Actor
 from kaltalk_iv.state import current_state
-from kaltalk_iv.store import conversations
 from kaltalk_iv.testing import OrganizationForTests, add_organization, identify, read_messages, send_message
 from tests.api.world import Clock, conversations_of, customer, customers_of, engine_of, messages_of, rows_of
 
@@ -154,30 +154,22 @@ def test_one_message_from_eight_threads_is_stored_once(
 
 
 def test_a_conversation_that_becomes_somebody_elses_while_one_writes_is_not_written_in(
-    app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock
 ) -> None:
     session = identify(client, org.id, externalId="u_1").get_json()["session"]["token"]
     send_message(client, session, "Hello")
     identify(client, org.id, externalId="u_2")
     other = customer(app, org.id, "u_2").id
-    find, found = conversations.thread_of, list[str]()
-
-    def lose(*of: Any, **how: Any) -> conversations.ConversationRecord | None:
-        thread = find(*of, **how)
-        if thread is not None:
-            found.append(thread.id)
-            theirs = sa.update(Conversation).values(customer_id=other, first_proven_at=clock.now)
-            with engine_of(app).begin() as connection:
-                connection.execute(theirs)
-        return thread
-
-    with monkeypatch.context() as patch:
-        patch.setattr(conversations, "thread_of", lose)
-        assert send_message(client, session, "Whose is this?").status_code == 201
-    assert len(found) == 1
+    theirs = sa.update(Conversation).values(customer_id=other, first_proven_at=clock.now)
+    with ThreadPoolExecutor(1) as threads:
+        with engine_of(app).begin() as connection:
+            connection.execute(theirs)
+            sending = threads.submit(send_message, app.test_client(), session, "Whose is this?")
+            with pytest.raises(FutureTimeout):  # it has found the conversation, and waits for what becomes of it
+                sending.result(timeout=0.5)
+        assert sending.result().status_code == 201
     lines = {line.text: line.conversation_id for line in messages_of(app, org.id)}
-    assert lines["Hello"] == found[0]
-    assert lines["Whose is this?"] != found[0]
+    assert lines["Hello"] != lines["Whose is this?"]
     assert {row.message_count for row in conversations_of(app, org.id)} == {1}
 
 
