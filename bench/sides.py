@@ -72,6 +72,7 @@ SIDES = (
     Side("ours", "KalTalk, the peers' work", "granian", _OURS, _FEW, _LEAN, is_ours=True),
     Side("full", "KalTalk, everything on", "granian", _OURS, _FEW, _FULL, is_ours=True),
     Side("gunicorn", "KalTalk on gunicorn, the peers' work", "gunicorn", _OURS, _FEW, _LEAN, is_ours=True),
+    Side("gunicorn_full", "KalTalk on gunicorn, everything on", "gunicorn", _OURS, _FEW, _FULL, is_ours=True),
     Side("express", "Express, jsonwebtoken, prepared key", "node", "bench/peers/express_prepared.js"),
     Side("flask_core", "Flask, PyJWT, SQLAlchemy Core, one SELECT", "granian", "bench.peers.flask_core:app", _FEW),
     Side(
