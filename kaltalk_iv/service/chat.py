@@ -27,6 +27,7 @@ from ..store.organizations import SessionRecords
 from ..store.sources import Source, Writer
 
 PAGE_LENGTH = 100
+_ATTEMPTS = 3  # a conversation that another tab began may become somebody else's before one writes there
 
 _CURSOR = re.compile(r"(con_[0-9a-f]{24})\.([0-9]{1,15})")
 START = "0"
@@ -140,11 +141,11 @@ def _joined_thread(source: Writer, visitor: Visitor, text: str, now: float) -> C
     """Return the visitor's conversation, or a new one, with a place for ``text``: its own until the commit."""
     speaker = visitor.session
     joined = conversations.join_own_thread(source, speaker, text, now, is_verified=visitor.is_verified)
-    if joined is None:
+    for _ in range(_ATTEMPTS):
+        if joined is not None:
+            return joined
         begun = conversations.start_thread(source, speaker, visitor.verdict, now)
         joined = conversations.join_thread(source, speaker, begun.id, text, now)
-    if joined is not None:
-        return joined
     raise Conflict("This conversation has just become somebody else's. Send the message again.")
 
 

@@ -2,7 +2,7 @@
 
 An identify of a known customer is one SELECT and no write. Through an ORM session, a pool and a transaction it took ten
 times what the database needs for it. What is read here is as new as the request: between two of them only the text of
-the statement and open connections are kept.
+the statement and open connections are kept, with the last answer in the memory of each; it is never looked at again.
 """
 
 import os

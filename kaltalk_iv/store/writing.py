@@ -62,8 +62,9 @@ class Transaction:
 
     def _send(self, compiled: Compiled, values: Values) -> Sequence[Row]:
         try:
-            if self._cursor is None:
+            if self._lent is None:
                 self._lent = self._engine.raw_connection()
+            if self._cursor is None:
                 self._cursor = self._lent.cursor()
             return compiled.rows(self._cursor, values)
         except self._engine.dialect.loaded_dbapi.Error as error:

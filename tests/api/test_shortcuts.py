@@ -1,9 +1,13 @@
 """The addresses that KalTalk's own application knows beforehand: it finds there what Flask would have found."""
 
+import copy
+import gc
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Flask, url_for
+from flask import Flask, Response, after_this_request, url_for
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException
@@ -41,19 +45,20 @@ ADDRESSES = (
 )
 
 
-def found_by(adapter: MapAdapter | None) -> object:
+def outcome(make: Callable[[], MapAdapter | None]) -> object:
     """Return the endpoint and its values, or how it was refused."""
-    assert adapter is not None
     try:
+        adapter = make()
+        assert adapter is not None
         rule, values = adapter.match(return_rule=True)
     except RequestRedirect as error:
         return error.new_url
     except HTTPException as error:
-        return error.code
+        return type(error), error.code
     return rule.endpoint, values
 
 
-def both(app: Flask, address: str, method: str) -> tuple[object, object]:
+def both(app: Flask, address: str, method: str, **headers: str) -> tuple[object, object]:
     """Return what the application finds, and what Flask does."""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
@@ -61,9 +66,12 @@ def both(app: Flask, address: str, method: str) -> tuple[object, object]:
         "SERVER_NAME": "kaltalk.example",
         "SERVER_PORT": "443",
         "wsgi.url_scheme": "https",
+        "HTTP_HOST": "kaltalk.example",
+        **headers,
     }
     asked = app.request_class(environ)
-    return found_by(app.create_url_adapter(asked)), found_by(Flask.create_url_adapter(app, asked))
+    ours = outcome(lambda: app.create_url_adapter(asked))
+    return ours, outcome(lambda: Flask.create_url_adapter(app, asked))
 
 
 @pytest.mark.parametrize("method", [*METHODS, "TRACE", "PROPFIND"])
@@ -72,6 +80,27 @@ def test_it_finds_what_flask_finds(sqlite_app: Flask, method: str) -> None:
     assert {address: ours for address, (ours, _flasks) in found.items()} == {
         address: flasks for address, (_ours, flasks) in found.items()
     }
+
+
+@pytest.mark.parametrize("address", KNOWN)
+def test_whatever_host_or_upgrade_is_asked_for_it_finds_what_flask_finds(sqlite_app: Flask, address: str) -> None:
+    hosts = (
+        "a..b",
+        "x" * 70 + ".com",
+        "",
+        "a b",
+        "[::1]:80",
+        "[::1",
+        "localhost.",
+        "k.example:99999",
+        "ö",
+        "127.0.0.1:80",
+    )
+    asked = [{"HTTP_HOST": host} for host in hosts]
+    asked += [{"HTTP_CONNECTION": "Upgrade", "HTTP_UPGRADE": protocol} for protocol in ("websocket", "h2c")]
+    for headers in asked:
+        ours, flasks = both(sqlite_app, address, "GET", **headers)
+        assert ours == flasks, headers
 
 
 def test_it_finds_what_flask_finds_for_any_organization(sqlite_app: Flask) -> None:
@@ -107,3 +136,29 @@ def test_hosts_that_are_not_trusted_are_refused_there_too(sqlite_app: Flask) -> 
     hosts = ("kaltalk.example", "elsewhere.example")
     answers = [widget.get("/v1/messages", base_url=f"https://{host}").status_code for host in hosts]
     assert answers == [401, 400]
+
+
+def test_an_adapter_that_was_not_looked_for_answers_every_question(sqlite_app: Flask) -> None:
+    with sqlite_app.test_request_context("/v1/messages") as context:
+        adapter = context.url_adapter
+        assert type(adapter) is _Found
+        assert not adapter.test("/nope")
+        assert "POST" in adapter.allowed_methods("/v1/session")
+        assert copy.copy(adapter).match() == ("kaltalk_iv_api.messages", {})
+
+
+def test_what_a_request_leaves_to_be_done_after_it_is_not_kept(sqlite_app: Flask) -> None:
+    left: list[weakref.ref[object]] = []
+
+    def leave() -> None:
+        def after(response: Response) -> Response:
+            return response
+
+        left.append(weakref.ref(after))
+        after_this_request(after)
+
+    sqlite_app.before_request(leave)
+    for _ in range(3):
+        sqlite_app.test_client().get("/v1/messages")
+    gc.collect()
+    assert [one() for one in left] == [None] * 3
