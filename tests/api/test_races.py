@@ -168,7 +168,9 @@ def test_a_conversation_that_becomes_somebody_elses_while_one_writes_is_not_writ
             connection.execute(theirs)
             sending = threads.submit(send_message, app.test_client(), session, "Whose is this?")
             if connection.dialect.name == "postgresql":  # it waits for what becomes of the row
-                while not connection.execute(sa.text("SELECT 1 FROM pg_locks WHERE NOT granted")).first():
+                waiting = sa.text("SELECT 1 FROM pg_locks WHERE NOT granted")
+                until = time.monotonic() + 4
+                while time.monotonic() < until and not connection.execute(waiting).first():
                     time.sleep(0.01)
             with pytest.raises(FutureTimeout):
                 sending.result(timeout=0.3)
