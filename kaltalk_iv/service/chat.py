@@ -141,11 +141,13 @@ def _joined_thread(source: Writer, visitor: Visitor, text: str, now: float) -> C
     """Return the visitor's conversation, or a new one, with a place for ``text``: its own until the commit."""
     speaker = visitor.session
     joined = conversations.join_own_thread(source, speaker, text, now, is_verified=visitor.is_verified)
+    if joined is not None:
+        return joined
     for _ in range(_ATTEMPTS):
-        if joined is not None:
-            return joined
         begun = conversations.start_thread(source, speaker, visitor.verdict, now)
         joined = conversations.join_thread(source, speaker, begun.id, text, now)
+        if joined is not None:
+            return joined
     raise Conflict("This conversation has just become somebody else's. Send the message again.")
 
 

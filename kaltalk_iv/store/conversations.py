@@ -121,9 +121,8 @@ def _own(
 ) -> ConversationRecord | None:
     spoken_in, proven_ones = statements
     proven = visitor.customer_id if is_verified else None
-    its: dict[str, str | float | None] = {"of": visitor.organization_id, "proven": proven, **more}
-    its["customer"] = visitor.customer_id
-    found = _first(source, spoken_in, its | {"speaker": visitor.id})
+    its: Values = {"of": visitor.organization_id, "proven": proven, "customer": visitor.customer_id, **more}
+    found = _first(source, spoken_in, {**its, "speaker": visitor.id})
     if found is None and proven is not None:
         found = _first(source, proven_ones, its)
     return found

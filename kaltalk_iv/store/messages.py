@@ -116,8 +116,7 @@ def append(
         client_message_id,
         now,
     )
-    row = {name: getattr(message, name) for name in MessageRecord._fields}
-    run(source, _ADDED, {"organization_id": organization_id, "conversation_id": conversation_id} | row)
+    run(source, _ADDED, {"organization_id": organization_id, "conversation_id": conversation_id, **message._asdict()})
     return message
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from ..core.policy import Mode, Plan, effective_mode
 from ..core.text import is_id
 from ..models import Customer, EndedSession, Organization, Secret
-from .customers import CustomerRecord
+from .customers import CUSTOMER_COLUMNS, CustomerRecord
 from .signing_secrets import SECRET_COLUMNS, SecretRecord
 from .sources import Source, run
 
@@ -50,10 +50,9 @@ class SessionRecords(NamedTuple):
 
 _ORGANIZATION = (Organization.id, Organization.name, Organization.plan, Organization.mode, Organization.origins)
 _BY_ID = sa.select(*_ORGANIZATION).where(Organization.id == sa.bindparam("organization_id"))
-_CUSTOMER = tuple(Customer.__table__.c[name] for name in CustomerRecord._fields)
 
 _FOR_IDENTIFY = (
-    sa.select(*_ORGANIZATION, EndedSession.id, *SECRET_COLUMNS, *_CUSTOMER)
+    sa.select(*_ORGANIZATION, EndedSession.id, *SECRET_COLUMNS, *CUSTOMER_COLUMNS)
     .select_from(Organization)
     .outerjoin(
         EndedSession,

@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from queue import Empty, LifoQueue
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
@@ -17,7 +18,10 @@ from .compiled import Compiled, Row, Statement, Values, compiled_for, named
 from .database import CONNECTIONS, TIMEOUT_SECONDS
 from .writing import Transaction
 
-_Line = tuple[DBAPIConnection, DBAPICursor]
+
+class _Open(NamedTuple):
+    connection: DBAPIConnection
+    cursor: DBAPICursor
 
 
 class Reader:
@@ -33,7 +37,7 @@ class Reader:
         self._timeout = timeout
         self._process = os.getpid()
         # The last one that was used is the next; a place that has none yet is at the bottom.
-        self._places: LifoQueue[_Line | None] = LifoQueue()
+        self._places: LifoQueue[_Open | None] = LifoQueue()
         for _ in range(connections):
             self._places.put(None)
         sa.event.listen(engine, "engine_disposed", lambda _engine: self._close_idle())
@@ -58,28 +62,28 @@ class Reader:
         return self._send(compiled, values)
 
     def _send(self, compiled: Compiled, values: Values) -> Sequence[Row]:
-        line = self._take()
+        opened = self._take()
         kept = None
         try:
-            if line is None:
-                line = self._connect()
-            rows = compiled.rows(line[1], values)
-            kept = line
+            if opened is None:
+                opened = self._connect()
+            rows = compiled.rows(opened.cursor, values)
+            kept = opened
         except self._dialect.loaded_dbapi.Error as error:
-            raise named(error, self._dialect, None if line is None else line[0]) from None
+            raise named(error, self._dialect, None if opened is None else opened.connection) from None
         finally:
-            if kept is None and line is not None:
-                line[0].close()
+            if kept is None and opened is not None:
+                opened.connection.close()
             self._places.put(kept)
         return rows
 
-    def _take(self) -> _Line | None:
+    def _take(self) -> _Open | None:
         try:
             return self._places.get(timeout=self._timeout)
         except Empty:
             raise sa.exc.TimeoutError(f"No connection to read on was free within {self._timeout:g} seconds.") from None
 
-    def _connect(self) -> _Line:
+    def _connect(self) -> _Open:
         """Return a new connection and its cursor.
 
         It begins no transactions: on PostgreSQL a read is one round trip then, not three.
@@ -92,17 +96,17 @@ class Reader:
         assert connection is not None  # noqa: S101 - for mypy: only one that was given up has none
         if self._dialect.name != "sqlite":  # whose driver begins none for a SELECT
             self._dialect.set_isolation_level(connection, "AUTOCOMMIT")
-        return connection, connection.cursor()
+        return _Open(connection, connection.cursor())
 
     def _close_idle(self) -> None:
         """Close what nobody reads on. In a forked process what was open before is the parent's, and only let go."""
         is_ours = self._process == os.getpid()
         self._process = os.getpid()
-        idle: list[_Line | None] = []
+        idle: list[_Open | None] = []
         with suppress(Empty):
             while True:
                 idle.append(self._places.get_nowait())
-        for line in idle:
+        for opened in idle:
             self._places.put(None)
-            if line is not None and is_ours:
-                line[0].close()
+            if opened is not None and is_ours:
+                opened.connection.close()

@@ -79,8 +79,7 @@ def is_revoked(source: Source, organization_id: str, secret_id: str) -> bool:
 
 def add_secret(session: Session, organization_id: str, secret: SecretRecord) -> None:
     """Insert ``secret`` as the current one. The database refuses a second current one with an IntegrityError."""
-    values = {name: getattr(secret, name) for name in SecretRecord._fields}
-    session.add(Secret(organization_id=organization_id, **values))
+    session.add(Secret(organization_id=organization_id, **secret._asdict()))
     session.flush()
 
 

@@ -99,16 +99,17 @@ def plans(session: Session) -> Iterator[list[str]]:
     engine = session.get_bind().engine
     collected: list[str] = []
     thousands = itertools.count()
-    explain = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN (ANALYZE, TIMING OFF)"
+    is_sqlite = engine.dialect.name == "sqlite"
+    explain, analyze = ("EXPLAIN QUERY PLAN", "") if is_sqlite else ("EXPLAIN", "(ANALYZE, TIMING OFF)")
 
     def note(_connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         if statement.startswith(("SELECT", "WITH", "UPDATE")):
-            how = explain.removesuffix(" (ANALYZE, TIMING OFF)") if statement.startswith("UPDATE") else explain
-            cursor.execute(f"{how} {statement}", parameters)  # ANALYZE would change the rows twice
+            options = "" if statement.startswith("UPDATE") else analyze  # which would change the rows twice
+            cursor.execute(f"{explain} {options} {statement}", parameters)
             collected.append(statement + "\n" + "\n".join(str(row[-1]) for row in cursor.fetchall()))
 
     sa.event.listen(engine, "before_cursor_execute", note)
-    if engine.dialect.name == "sqlite":  # its plans do not say how many rows were read, so its steps are counted
+    if is_sqlite:  # its plans do not say how many rows were read, so its steps are counted
         driver: Any = session.connection().connection.driver_connection
         driver.set_progress_handler(lambda: next(thousands) and 0, 1000)
     try:
