@@ -15,6 +15,7 @@ from .dashboard import create_dashboard
 from .limiter import Limiter
 from .rates import read_store
 from .state import Confirm, Database, Guard, State, install
+from .store.connections import Connections
 from .store.database import CONNECTIONS
 from .store.reading import Reader
 from .watching import is_watched, watch
@@ -68,7 +69,9 @@ class KalTalkIV:
         engine = self._db.session().get_bind().engine
         # A database in memory has one connection: to read past the session there would end the session's transaction.
         pool = engine.pool
-        return Reader(engine, pool.size() or CONNECTIONS, pool.timeout()) if isinstance(pool, QueuePool) else None
+        if not isinstance(pool, QueuePool):
+            return None
+        return Reader(Connections(engine, pool.size() or CONNECTIONS, pool.timeout()))
 
 
 def _once(make: Callable[[], Reader | None]) -> Callable[[], Reader | None]:

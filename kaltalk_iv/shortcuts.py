@@ -26,11 +26,14 @@ class Application(Flask):
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return ``func`` as something that can be called here."""
-        return func if id(func) in self._no_coroutines else super().ensure_sync(func)
+        # Until the first request, functions are still registered, and others than requests may ask.
+        if self._got_first_request and id(func) in self._no_coroutines:
+            return func
+        return super().ensure_sync(func)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Return what says which function answers ``request``."""
-        if request is not None and self.config["TRUSTED_HOSTS"] is None:
+        if request is not None and self._got_first_request and self.config["TRUSTED_HOSTS"] is None:
             found = self._widgets_rule(request)
             if found is not None:
                 return _Found(*found, lambda: super(Application, self).create_url_adapter(request))
@@ -54,11 +57,12 @@ class Application(Flask):
         return {rule.rule: rule for rule in self.url_map.iter_rules()}
 
     @cached_property
-    def _no_coroutines(self) -> frozenset[int]:
-        """The ids of functions that stay as long as the application does."""
-        hooks = chain(*self.before_request_funcs.values(), *self.after_request_funcs.values())
-        functions = (*self.view_functions.values(), *hooks)
-        return frozenset(id(function) for function in functions if not iscoroutinefunction(function))
+    def _no_coroutines(self) -> dict[int, Callable[..., Any]]:
+        """The functions that were registered, by their ids, and kept here, so that no id becomes another's."""
+        by_part = (self.before_request_funcs, self.after_request_funcs, self.teardown_request_funcs)
+        hooks = chain.from_iterable(functions for part in by_part for functions in part.values())
+        functions = (*self.view_functions.values(), *hooks, *self.teardown_appcontext_funcs)
+        return {id(function): function for function in functions if not iscoroutinefunction(function)}
 
 
 class _Found(MapAdapter):

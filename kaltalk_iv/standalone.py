@@ -14,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .api.problems import answer_http, problem
 from .api.routes import finish
+from .current import this_request
 from .dashboard.problems import error_page
 from .dashboard.protection import add_headers
 from .headers import PERMISSIONS_POLICY
@@ -103,7 +104,7 @@ class _Unread:
         self._was_said = False
 
     def __call__(self) -> None:
-        if not self._was_said and "HTTP_X_FORWARDED_FOR" in request.environ:
+        if not self._was_said and "HTTP_X_FORWARDED_FOR" in this_request().environ:
             self._was_said = True
             _log.warning("Requests carry X-Forwarded-For, and KALTALK_PROXY_HOPS is 0: the header is not read.")
 
@@ -121,6 +122,6 @@ def _complete(response: Response) -> Response:
     if "X-Frame-Options" not in response.headers:  # what our blueprints answer has all of them
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
-    if request.is_secure:
+    if this_request().is_secure:
         response.headers["Strict-Transport-Security"] = HSTS
     return response

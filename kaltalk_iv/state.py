@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 from .config import Settings
 from .core.coverage import Outcome, Sighting
 from .core.errors import SecretUnavailable
+from .current import this_app
 from .limiter import Limiter
 from .observing import signals
 from .observing.alarms import Alarms
@@ -130,7 +131,7 @@ class State:
     def tell(self, event: Event) -> None:
         """Send the signal of what has happened, outside of any transaction of ours."""
         self.metrics.event(event)
-        if not signals.send(_this_app(), event):
+        if not signals.send(this_app(), event):
             self.metrics.receiver_failed()
             self.session.rollback()  # what the receiver left half done must not become ours
 
@@ -174,17 +175,12 @@ class State:
         """Have the counts written, when it is time, once ``response`` is on its way: no visitor waits for them."""
         if not self.tally.is_due(self.clock()):
             return
-        app = _this_app()
+        app = this_app()
 
         @response.call_on_close
         def write() -> None:
             with app.app_context():
                 self.write_counts()
-
-
-def _this_app() -> Flask:
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - Flask's own way
-    return app
 
 
 def install(app: Flask, state: State) -> None:
@@ -196,7 +192,7 @@ def install(app: Flask, state: State) -> None:
 
 def current_state() -> State:
     """Return the state of the current application. Raises RuntimeError, naming the call that is missing."""
-    state: State | None = current_app.extensions.get(_NAME)
+    state: State | None = this_app().extensions.get(_NAME)
     if state is None:
         raise RuntimeError("KalTalkIV is not set up on this application: call KalTalkIV(app, db=db) first.")
     return state

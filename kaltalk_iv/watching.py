@@ -3,8 +3,9 @@
 import logging
 from typing import Any
 
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Flask, Response
 
+from .current import this_request
 from .observing.requests import HEADER, begin_trace, current_trace, log_request
 from .state import current_state
 
@@ -39,7 +40,7 @@ def _finish(response: Response) -> Response:
     if trace is None:
         return response
     response.headers.add(HEADER, trace.id)
-    endpoint = request.endpoint or ""
+    endpoint = this_request().endpoint or ""
     current_state().metrics.request(endpoint, response.status_code, trace.seconds)
     log_request(trace, response.status_code, level=logging.DEBUG if endpoint in _QUIET else logging.INFO)
     return response

@@ -6,7 +6,7 @@
 from contextlib import suppress
 from typing import Any
 
-from flask import Request, request
+from flask import Request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wsgi import get_input_stream
 
@@ -16,12 +16,6 @@ from ..core.strict_json import parse_object
 _BEARER = "bearer "
 _DRAINED_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
-
-
-def this_request() -> Request:
-    """Return the request itself: Flask's name for it looks it up anew at every use, and that takes a while."""
-    itself: Request = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - Werkzeug's own way
-    return itself
 
 
 def read_json_object(asked: Request, max_bytes: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ..core.coverage import sighting_of
 from ..core.errors import IdentityRefused
 from ..core.policy import State, Verdict
 from ..core.text import parse_client_message_id, parse_message
+from ..current import this_request
 from ..headers import PERMISSIONS_POLICY
 from ..limiter import network_of
 from ..observing.requests import name_organization
@@ -35,7 +36,7 @@ from ..state import current_state
 from ..store.messages import MessageRecord
 from ..store.sources import Writer
 from . import cors, widget_file
-from .bodies import drain, read_bearer, read_json_object, this_request
+from .bodies import drain, read_bearer, read_json_object
 from .problems import add_error_handlers
 
 if TYPE_CHECKING:

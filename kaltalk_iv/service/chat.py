@@ -91,6 +91,10 @@ def send_message(
     Conflict when other words were sent under this id.
     """
     speaker = visitor.session
+    if earlier is None:
+        gone_on = messages.append_where_it_goes_on(source, speaker, visitor.verdict, text, client_message_id, now)
+        if gone_on is not None:
+            return gone_on[1], _cursor(gone_on[0], gone_on[1].position)
     sent = messages.find_sent(source, speaker, client_message_id)
     if sent is None and earlier is not None and earlier.organization_id == speaker.organization_id:
         sent = messages.find_sent(source, earlier, client_message_id)

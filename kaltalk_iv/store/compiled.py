@@ -1,11 +1,11 @@
-"""Statements as a driver takes them, and a driver's errors as SQLAlchemy's: what goes past the session shares this."""
+"""Statements as a driver takes them, compiled once: what goes past the session sends these."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, DBAPIModule
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 Row = Sequence[Any]
 Statement = sa.Select[*tuple[Any, ...]] | sa.UpdateBase
@@ -22,6 +22,7 @@ class Compiled:
         """
         compiled = statement.compile(dialect=dialect)
         self.text = str(compiled)
+        self.changes = isinstance(statement, sa.UpdateBase)
         self._order = compiled.positiontup
         self._fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
         for column in compiled.insert_prefetch:
@@ -30,7 +31,7 @@ class Compiled:
                 raise TypeError(f"{column} has a default that is computed, and only a session does that.")
             self._fixed[column.key] = default.arg
         columns = statement.exported_columns
-        self._returns_rows = len(columns) > 0
+        self.returns_rows = len(columns) > 0
         # Of the types that we store, only a boolean is not on each database what the driver returns.
         types = enumerate(column.type for column in columns)
         converters = [(at, _converter(type_, dialect)) for at, type_ in types if isinstance(type_, sa.Boolean)]
@@ -40,7 +41,7 @@ class Compiled:
         """Send it and return all rows. A cursor does for many statements: to make one takes a while."""
         given = {**self._fixed, **values}
         cursor.execute(self.text, given if self._order is None else [given[name] for name in self._order])
-        found = cursor.fetchall() if self._returns_rows else ()
+        found = cursor.fetchall() if self.returns_rows else ()
         return [self._converted(row) for row in found] if self._converters else found
 
     def _converted(self, row: Row) -> Row:
@@ -62,19 +63,6 @@ def compiled_for(dialect: sa.Dialect, statement: Statement) -> Compiled:
     if compiled is None:
         compiled = known[statement] = Compiled(statement, dialect)
     return compiled
-
-
-def named(error: DBAPIModule.Error, dialect: sa.Dialect, connection: DBAPIConnection | None) -> sa.exc.DBAPIError:
-    """Return the driver's error as SQLAlchemy's, without the values."""
-    return sa.exc.DBAPIError.instance(  # type: ignore[return-value]  # of one of the driver's it is nothing else
-        None,
-        None,
-        error,
-        dialect.loaded_dbapi.Error,
-        hide_parameters=True,
-        connection_invalidated=dialect.is_disconnect(error, connection, None),
-        dialect=dialect,
-    )
 
 
 def _converter(type_: sa.Boolean, dialect: sa.Dialect) -> Callable[[Any], Any] | None:

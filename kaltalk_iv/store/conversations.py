@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -85,16 +86,16 @@ _SPOKEN_IN = _ONE.where(_TABLE.c.id.in_(_SPOKE_IN), _OPEN_TO).order_by(
 _PROVEN = _LATEST.where(_TABLE.c.customer_id == sa.bindparam("proven"), _TABLE.c.first_proven_at.is_not(None))
 
 
-def _joining(its: sa.Select[*tuple[Any, ...]]) -> sa.UpdateBase:
+def _joining(its: sa.Select[*tuple[Any, ...]]) -> sa.Update:
     return _VISITORS_LINE.where(
         _TABLE.c.organization_id == sa.bindparam("of"),
         _TABLE.c.id == its.with_only_columns(_TABLE.c.id).correlate(None).scalar_subquery(),
         _OPEN_TO,  # once more: by the time that the row is locked, it may have become somebody else's
-    ).returning(*CONVERSATION_COLUMNS)
+    )
 
 
 _READ = (_SPOKEN_IN, _PROVEN)
-_JOINED_OWN = (_joining(_SPOKEN_IN), _joining(_PROVEN))
+_JOINED_OWN = tuple(_joining(its).returning(*CONVERSATION_COLUMNS) for its in _READ)
 _NOBODYS = _LATEST.where(
     _TABLE.c.id.in_(_SPOKE_IN), _TABLE.c.session_id == sa.bindparam("speaker"), _TABLE.c.customer_id.is_(None)
 )
@@ -117,15 +118,20 @@ def join_own_thread(
 
 
 def _own(
-    source: Source, statements: tuple[Statement, Statement], visitor: WidgetSession, more: Values, *, is_verified: bool
+    source: Source, statements: Sequence[Statement], visitor: WidgetSession, more: Values, *, is_verified: bool
 ) -> ConversationRecord | None:
     spoken_in, proven_ones = statements
-    proven = visitor.customer_id if is_verified else None
-    its: Values = {"of": visitor.organization_id, "proven": proven, "customer": visitor.customer_id, **more}
+    its = {**_its(visitor, is_verified=is_verified), **more}
     found = _first(source, spoken_in, {**its, "speaker": visitor.id})
-    if found is None and proven is not None:
+    if found is None and its["proven"] is not None:
         found = _first(source, proven_ones, its)
     return found
+
+
+def _its(visitor: WidgetSession, *, is_verified: bool) -> dict[str, str | float | None]:
+    """Return whose conversations are meant; ``proven`` is the customer that the session is proven to be."""
+    customer = visitor.customer_id
+    return {"of": visitor.organization_id, "customer": customer, "proven": customer if is_verified else None}
 
 
 def start_thread(source: Writer, visitor: WidgetSession, verdict: Verdict, now: float) -> ConversationRecord:
@@ -225,10 +231,40 @@ def change_speaker(
 
 @cache
 def _spoken(names: frozenset[str]) -> sa.Update:
+    return sa.update(_TABLE).where(_IT).values(_bound(names))
+
+
+def _bound(names: frozenset[str]) -> dict[str, Any]:
     values: dict[str, Any] = {name: sa.bindparam(name) for name in names}
     if "first_proven_at" in values:  # the first proof counts, also where it came after we read
         values["first_proven_at"] = sa.func.coalesce(_TABLE.c.first_proven_at, values["first_proven_at"])
-    return sa.update(_TABLE).where(_IT).values(values)
+    return values
+
+
+def going_on(visitor: WidgetSession, verdict: Verdict, text: str, now: float) -> tuple[sa.Update, dict[str, Any]]:
+    """Return a statement, and its values, that does as ``join_own_thread`` and ``change_speaker`` where no event comes.
+
+    It changes no row where the session has not spoken in a conversation yet, or that is closed, or is worth something
+    else than ``verdict`` (or may be, by a secret that was revoked). It returns the id and the place of the line.
+    """
+    values = _speaker(visitor, verdict, now)
+    del values["state_since"]
+    is_verified = verdict.state is State.VERIFIED
+    its = {**_its(visitor, is_verified=is_verified), "speaker": visitor.id}
+    return _going_on(frozenset(values), is_verified=is_verified), {**values, **its, **_said(text, now)}
+
+
+@cache
+def _going_on(names: frozenset[str], *, is_verified: bool) -> sa.Update:
+    # As in service/chat.py: what a verified speaker is proven by was asked for when it came in.
+    known_good = _TABLE.c.secret_id == sa.bindparam("secret_id") if is_verified else sa.false()
+    joining = _joining(_SPOKEN_IN).where(
+        _TABLE.c.status == Status.OPEN.value,
+        _TABLE.c.state == sa.bindparam("state"),
+        _TABLE.c.reason.is_not_distinct_from(sa.bindparam("reason")),
+        sa.or_(_TABLE.c.secret_id.is_(None), known_good),
+    )
+    return joining.values(_bound(names)).returning(_TABLE.c.id, _TABLE.c.message_count)
 
 
 def change_status(source: Writer, organization_id: str, conversation_id: str, status: Status) -> bool:

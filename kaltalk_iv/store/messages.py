@@ -1,5 +1,6 @@
 """The lines of a thread: who may read which, and adding one at the end."""
 
+from functools import cache
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -9,9 +10,9 @@ from ..core.policy import State, Verdict
 from ..core.sessions import WidgetSession
 from ..models import Message, Secret
 from .compiled import Values
-from .conversations import count_line
+from .conversations import count_line, going_on
 from .database import new_id, table_of
-from .sources import Source, Writer, run
+from .sources import Source, Writer, dialect_of, run, run_alone
 
 
 class MessageRecord(NamedTuple):
@@ -61,6 +62,41 @@ _ADDED = sa.insert(_TABLE).values(
 )
 
 
+_GIVEN = ("id", "author", "session_id", "state", "reason", "secret_id", "text", "client_message_id", "created_at")
+
+
+def append_where_it_goes_on(
+    source: Writer, visitor: WidgetSession, verdict: Verdict, text: str, client_message_id: str, now: float
+) -> tuple[str, MessageRecord] | None:
+    """Add a visitor's line by one statement, if one will do, and return (conversation id, message).
+
+    Most lines are the next one of somebody who is worth what the conversation is worth: nothing is opened, and no event
+    stands before it. None, and nothing is changed, for all others, for what was sent before, and on SQLite, which
+    changes one table in a statement.
+    """
+    if dialect_of(source) != "postgresql":
+        return None
+    joining, values = going_on(visitor, verdict, text, now)
+    line = _line("visitor", visitor.id, verdict, visitor.secret_id, text, now, client_message_id=client_message_id)
+    given = {f"line_{name}": getattr(line, name) for name in _GIVEN}
+    rows = run_alone(source, _gone_on(joining), values | given)
+    return (rows[0][0], line._replace(position=rows[0][1])) if rows else None
+
+
+@cache
+def _gone_on(joining: sa.Update) -> sa.Insert:
+    was_sent = sa.exists().where(
+        _TABLE.c.organization_id == sa.bindparam("of"),
+        _TABLE.c.session_id == sa.bindparam("speaker"),
+        _TABLE.c.client_message_id == sa.bindparam("line_client_message_id"),
+    )
+    joined = joining.where(sa.not_(was_sent)).cte("joined")
+    given = [sa.bindparam(f"line_{name}", type_=_TABLE.c[name].type) for name in _GIVEN]
+    line = sa.select(sa.bindparam("of", type_=sa.String), joined.c.id, joined.c.message_count, *given)
+    columns = ("organization_id", "conversation_id", "position", *_GIVEN)
+    return sa.insert(_TABLE).from_select(columns, line).returning(_TABLE.c.conversation_id, _TABLE.c.position)
+
+
 def find_sent(source: Source, visitor: WidgetSession, client_message_id: str) -> tuple[str, MessageRecord] | None:
     """Return (conversation id, message) of what this session has sent under this id before, or None."""
     values = {"of": visitor.organization_id, "speaker": visitor.id, "sent_as": client_message_id}
@@ -102,22 +138,36 @@ def append(
     ``secret_id`` is the secret that proved ``verdict``, if it is proven.
     """
     position = count_line(source, organization_id, conversation_id, author, text, now) if place is None else place
-    reason = None if verdict.reason is None else verdict.reason.value
-    message = MessageRecord(
+    line = _line(author, session_id, verdict, secret_id, text, now, author_name, client_message_id)
+    message = line._replace(position=position)
+    run(source, _ADDED, {"organization_id": organization_id, "conversation_id": conversation_id, **message._asdict()})
+    return message
+
+
+def _line(
+    author: str,
+    session_id: str,
+    verdict: Verdict,
+    secret_id: str | None,
+    text: str,
+    now: float,
+    author_name: str | None = None,
+    client_message_id: str | None = None,
+) -> MessageRecord:
+    """Return a new line that has no place yet."""
+    return MessageRecord(
         new_id("msg"),
-        position,
+        0,
         author,
         author_name,
         session_id,
         verdict.state.value,
-        reason,
+        None if verdict.reason is None else verdict.reason.value,
         secret_id if verdict.state is State.VERIFIED else None,
         text,
         client_message_id,
         now,
     )
-    run(source, _ADDED, {"organization_id": organization_id, "conversation_id": conversation_id, **message._asdict()})
-    return message
 
 
 def visible_messages(

@@ -21,6 +21,12 @@ Writer = Session | Transaction
 """What a use case changes things in: a transaction that somebody else commits."""
 
 
+def dialect_of(source: Writer) -> str:
+    """Return ``postgresql`` or ``sqlite``: which of the two ``source`` writes to."""
+    dialect = source.connection().dialect if isinstance(source, Session) else source.dialect
+    return dialect.name
+
+
 def run(source: Source, statement: Statement, values: Values) -> Sequence[Row]:
     """Return the rows of ``statement``, which is built once, lives on, and takes its ``values`` by name.
 
@@ -32,13 +38,21 @@ def run(source: Source, statement: Statement, values: Values) -> Sequence[Row]:
     return result.all() if result.returns_rows else ()
 
 
+def run_alone(source: Writer, statement: Statement, values: Values) -> Sequence[Row]:
+    """Do as ``run`` does, with a change that is complete in itself: it may stand before the use case ends."""
+    return (
+        source.rows(statement, values, alone=True)
+        if isinstance(source, Transaction)
+        else run(source, statement, values)
+    )
+
+
 def insert_unless_there(source: Writer, model: type[Base], **values: Any) -> bool:
     """Insert one row and return True, or return False when a unique constraint says that it is there already.
 
     ``INSERT … ON CONFLICT DO NOTHING``: two requests that race leave one row and no error.
     """
-    dialect = source.connection().dialect if isinstance(source, Session) else source.dialect
-    return len(run(source, _insert_unless_there(dialect.name, model, frozenset(values)), values)) > 0
+    return len(run(source, _insert_unless_there(dialect_of(source), model, frozenset(values)), values)) > 0
 
 
 @cache

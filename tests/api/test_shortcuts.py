@@ -45,6 +45,13 @@ ADDRESSES = (
 )
 
 
+@pytest.fixture
+def served(sqlite_app: Flask) -> Flask:
+    """Give an application that has answered its first request: before that it knows nothing beforehand."""
+    assert sqlite_app.test_client().get("/healthz").status_code == 200
+    return sqlite_app
+
+
 def outcome(make: Callable[[], MapAdapter | None]) -> object:
     """Return the endpoint and its values, or how it was refused."""
     try:
@@ -75,14 +82,14 @@ def both(app: Flask, address: str, method: str, **headers: str) -> tuple[object,
 
 
 @pytest.mark.parametrize("method", [*METHODS, "TRACE", "PROPFIND"])
-def test_it_finds_what_flask_finds(sqlite_app: Flask, method: str) -> None:
+def test_it_finds_what_flask_finds(served: Flask, method: str) -> None:
     for address in ADDRESSES:
-        ours, flasks = both(sqlite_app, address, method)
+        ours, flasks = both(served, address, method)
         assert ours == flasks, address
 
 
 @pytest.mark.parametrize("address", KNOWN)
-def test_whatever_host_or_upgrade_is_asked_for_it_finds_what_flask_finds(sqlite_app: Flask, address: str) -> None:
+def test_whatever_host_or_upgrade_is_asked_for_it_finds_what_flask_finds(served: Flask, address: str) -> None:
     hosts = (
         "a..b",
         "x" * 70 + ".com",
@@ -98,33 +105,33 @@ def test_whatever_host_or_upgrade_is_asked_for_it_finds_what_flask_finds(sqlite_
     asked = [{"HTTP_HOST": host} for host in hosts]
     asked += [{"HTTP_CONNECTION": "Upgrade", "HTTP_UPGRADE": protocol} for protocol in ("websocket", "h2c")]
     for headers in asked:
-        ours, flasks = both(sqlite_app, address, "GET", **headers)
+        ours, flasks = both(served, address, "GET", **headers)
         assert ours == flasks, headers
 
 
-def test_it_finds_what_flask_finds_for_any_organization(sqlite_app: Flask) -> None:
+def test_it_finds_what_flask_finds_for_any_organization(served: Flask) -> None:
     @given(st.text(st.characters(codec="latin-1"), max_size=70), st.sampled_from(METHODS))
     def agree(organization_id: str, method: str) -> None:
-        ours, flasks = both(sqlite_app, f"/v1/organizations/{organization_id}/identify", method)
+        ours, flasks = both(served, f"/v1/organizations/{organization_id}/identify", method)
         assert ours == flasks
 
     agree()
 
 
 @pytest.mark.parametrize("address", KNOWN)
-def test_the_widgets_addresses_are_known_beforehand(sqlite_app: Flask, address: str) -> None:
+def test_the_widgets_addresses_are_known_beforehand(served: Flask, address: str) -> None:
     """Else the tests above compare Flask with itself."""
-    assert isinstance(sqlite_app, Application)
+    assert isinstance(served, Application)
     for method in METHODS:
-        with sqlite_app.test_request_context(address, method=method) as context:
+        with served.test_request_context(address, method=method) as context:
             assert type(context.url_adapter) is _Found
 
 
 @pytest.mark.parametrize("mount", ["", "/chat"])
 @pytest.mark.parametrize("address", KNOWN)
-def test_an_address_can_be_built_while_one_of_them_is_answered(sqlite_app: Flask, address: str, mount: str) -> None:
+def test_an_address_can_be_built_while_one_of_them_is_answered(served: Flask, address: str, mount: str) -> None:
     base = f"https://kaltalk.example{mount}"
-    with sqlite_app.test_request_context(address, base_url=base):
+    with served.test_request_context(address, base_url=base):
         assert url_for("kaltalk_iv_api.description") == f"{mount}/v1/openapi.json"
         assert url_for("kaltalk_iv_api.messages", _external=True) == f"{base}/v1/messages"
 
@@ -137,13 +144,54 @@ def test_hosts_that_are_not_trusted_are_refused_there_too(sqlite_app: Flask) -> 
     assert answers == [401, 400]
 
 
-def test_an_adapter_that_was_not_looked_for_answers_every_question(sqlite_app: Flask) -> None:
-    with sqlite_app.test_request_context("/v1/messages") as context:
+def test_an_adapter_that_was_not_looked_for_answers_every_question(served: Flask) -> None:
+    with served.test_request_context("/v1/messages") as context:
         adapter = context.url_adapter
         assert type(adapter) is _Found
         assert not adapter.test("/nope")
         assert "POST" in adapter.allowed_methods("/v1/session")
         assert copy.copy(adapter).match() == ("kaltalk_iv_api.messages", {})
+
+
+def test_of_no_function_of_ours_flask_looks_up_whether_it_is_a_coroutine(
+    served: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def ask(_app: Flask, function: Callable[..., Any]) -> Callable[..., Any]:
+        asked.append(function)
+        return function
+
+    monkeypatch.setattr(Flask, "ensure_sync", ask)
+    widget = served.test_client()
+    for address in ("/v1/messages", "/v1/session"):
+        assert widget.options(address, headers={"Origin": "https://shop.example"}).status_code == 204
+    assert asked == []
+    made_later = served.ensure_sync(lambda: None)
+    assert asked == [made_later]
+
+
+def test_what_is_registered_before_the_first_request_is_known_then(sqlite_app: Flask) -> None:
+    with (
+        sqlite_app.app_context(),
+        sqlite_app.test_request_context("/v1/messages") as context,
+    ):  # as commands and set-up do
+        assert type(context.url_adapter) is not _Found
+    said: list[str] = []
+
+    @sqlite_app.before_request
+    async def greet() -> None:
+        said.append("hello")
+
+    def refuse(_app: Flask, function: Callable[..., Any]) -> Callable[..., Any]:
+        raise AssertionError(function)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Flask, "async_to_sync", refuse)
+        sqlite_app.config["PROPAGATE_EXCEPTIONS"] = True
+        with pytest.raises(AssertionError, match="greet"):  # Flask was asked to run it, and would
+            sqlite_app.test_client().get("/v1/messages")
+    assert said == []
 
 
 def test_what_a_request_leaves_to_be_done_after_it_is_not_kept(sqlite_app: Flask) -> None:

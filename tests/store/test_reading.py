@@ -16,6 +16,7 @@ from kaltalk_iv import KalTalkIV
 from kaltalk_iv.models import Base
 from kaltalk_iv.state import current_state
 from kaltalk_iv.store.compiled import Compiled, Statement
+from kaltalk_iv.store.connections import Connections
 from kaltalk_iv.store.database import UNAVAILABLE, engine_options, prepare_engine
 from kaltalk_iv.store.reading import Reader
 from kaltalk_iv.store.sources import run
@@ -95,7 +96,7 @@ def test_each_value_is_what_a_session_makes_of_it_for_every_type_that_is_stored(
     statement = sa.select(table).order_by(table.c.id)
     with Session(engine) as session:
         by_session = run(session, statement, {})
-    past_it = run(Reader(engine), statement, {})
+    past_it = run(Reader(Connections(engine)), statement, {})
 
     assert (
         [tuple(row) for row in past_it] == [tuple(row) for row in by_session] == [tuple(row.values()) for row in rows]
@@ -110,14 +111,14 @@ def _values(kind: sa.types.TypeEngine[Any]) -> tuple[Any, ...]:
 def test_values_are_bound_and_never_part_of_the_statement(engine: sa.Engine) -> None:
     statement = sa.select(sa.bindparam("said", type_=sa.Text), sa.bindparam("again", type_=sa.Text))
     said = "'); DROP TABLE kaltalk_iv_customers; -- %s %(said)s :again ?"
-    reader = Reader(engine)
+    reader = Reader(Connections(engine))
     assert tuple(reader.rows(statement, {"said": said, "again": None})[0]) == (said, None)
     assert tuple(reader.rows(statement, {"again": said, "said": "x"})[0]) == ("x", said)
 
 
 def test_one_connection_serves_one_thread_and_is_closed_with_the_engine(engine: sa.Engine) -> None:
     made = opened(engine)
-    reader = Reader(engine)
+    reader = Reader(Connections(engine))
     assert [tuple(reader.rows(ONE, {})[0]) for _ in range(5)] == [(1,)] * 5
     assert [is_closed(connection) for connection in made] == [False]
     engine.dispose()
@@ -127,7 +128,7 @@ def test_one_connection_serves_one_thread_and_is_closed_with_the_engine(engine: 
 
 
 def test_no_connection_is_open_in_a_transaction(postgresql: sa.Engine) -> None:
-    reader = Reader(postgresql)
+    reader = Reader(Connections(postgresql))
     reader.rows(WHICH, {})
     states = "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     with postgresql.connect() as connection:
@@ -135,7 +136,7 @@ def test_no_connection_is_open_in_a_transaction(postgresql: sa.Engine) -> None:
 
 
 def test_backends_that_were_killed_are_not_noticed(postgresql: sa.Engine, caplog: pytest.LogCaptureFixture) -> None:
-    reader, made = Reader(postgresql), opened(postgresql)
+    reader, made = Reader(Connections(postgresql)), opened(postgresql)
     with postgresql.connect() as connection:  # the engine's pool has a dead one as well, and it has not rested
         connection.execute(ONE)
     with ThreadPoolExecutor(3) as pool:
@@ -151,7 +152,7 @@ def test_backends_that_were_killed_are_not_noticed(postgresql: sa.Engine, caplog
 
 
 def test_a_database_that_is_away_is_sqlalchemys_error_and_no_value_is_told(postgresql: sa.Engine) -> None:
-    reader = Reader(postgresql)
+    reader = Reader(Connections(postgresql))
     wanted = sa.select(sa.bindparam("said", type_=sa.Text))
     reader.rows(wanted, {"said": HUSH})
     name = postgresql.url.database
@@ -174,7 +175,7 @@ def test_a_database_that_is_away_is_sqlalchemys_error_and_no_value_is_told(postg
 def test_an_error_is_the_one_that_a_session_raises_and_holds_no_value(engine: sa.Engine) -> None:
     made = opened(engine)
     with pytest.raises(sa.exc.DBAPIError) as past_it:
-        run(Reader(engine), MISSING, {"id": HUSH})
+        run(Reader(Connections(engine)), MISSING, {"id": HUSH})
     assert [is_closed(connection) for connection in made] == [True]
     with Session(engine) as session, pytest.raises(sa.exc.DBAPIError) as by_session:
         run(session, MISSING, {"id": HUSH})
@@ -186,14 +187,14 @@ def test_an_error_is_the_one_that_a_session_raises_and_holds_no_value(engine: sa
 
 
 def test_a_statement_that_takes_too_long_gives_its_connection_up(postgresql: sa.Engine) -> None:
-    made, reader = opened(postgresql), Reader(postgresql)
+    made, reader = opened(postgresql), Reader(Connections(postgresql))
     with pytest.raises(sa.exc.OperationalError, match="statement timeout"):
         reader.rows(SLEEP, {"seconds": 30})
     assert [is_closed(connection) for connection in made] == [True]  # and it was not sent a second time
 
 
 def test_whatever_breaks_a_read_off_gives_its_connection_up(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    made, reader = opened(engine), Reader(engine)
+    made, reader = opened(engine), Reader(Connections(engine))
     reader.rows(ONE, {})
 
     def give_up(*_what: object) -> None:
@@ -209,7 +210,7 @@ def test_whatever_breaks_a_read_off_gives_its_connection_up(engine: sa.Engine, m
 
 
 def test_many_threads_read_each_its_own_answer_while_the_connections_are_closed_under_them(engine: sa.Engine) -> None:
-    reader, made = Reader(engine), opened(engine)
+    reader, made = Reader(Connections(engine)), opened(engine)
     statement = sa.select(sa.bindparam("number", type_=sa.Double))
 
     def ask(number: int) -> bool:
@@ -223,7 +224,7 @@ def test_many_threads_read_each_its_own_answer_while_the_connections_are_closed_
 
 
 def test_no_more_connections_than_it_may_have_and_the_others_wait_their_turn(postgresql: sa.Engine) -> None:
-    reader, made = Reader(postgresql, connections=2, timeout=5), opened(postgresql)
+    reader, made = Reader(Connections(postgresql, most=2, timeout=5)), opened(postgresql)
     with ThreadPoolExecutor(6) as pool:
         assert len(list(pool.map(lambda _: reader.rows(SLEEP, {"seconds": 0.05}), range(6)))) == 6
     assert len(made) == 2
@@ -232,7 +233,7 @@ def test_no_more_connections_than_it_may_have_and_the_others_wait_their_turn(pos
 def test_who_waits_too_long_for_a_connection_is_told_so_and_a_failure_takes_no_place_for_good(
     postgresql: sa.Engine,
 ) -> None:
-    reader = Reader(postgresql, connections=1, timeout=0.1)
+    reader = Reader(Connections(postgresql, most=1, timeout=0.1))
     for _ in range(3):
         with pytest.raises(sa.exc.DBAPIError):
             reader.rows(MISSING, {"id": HUSH})
@@ -248,7 +249,7 @@ def test_who_waits_too_long_for_a_connection_is_told_so_and_a_failure_takes_no_p
 def test_a_forked_process_lets_go_of_its_parents_connections_and_does_not_close_them(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, reader = opened(engine), Reader(engine)
+    made, reader = opened(engine), Reader(Connections(engine))
     reader.rows(ONE, {})
     with monkeypatch.context() as child:
         child.setattr("os.getpid", lambda: -1)

@@ -1,6 +1,6 @@
 """What a database is told, seen at its driver: SQLAlchemy's events miss what the package reads past its sessions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,7 +8,7 @@ import psycopg
 import sqlalchemy as sa
 
 Told = tuple[str, Any]
-_FRAMES = ("BEGIN", "COMMIT", "ROLLBACK")  # those of SQLite; psycopg sends its own past every cursor
+_FRAMES = ("BEGIN", "COMMIT", "ROLLBACK")
 
 
 @contextmanager
@@ -19,13 +19,13 @@ def told_to(engine: sa.Engine) -> Iterator[list[Told]]:
     """
     told: list[Told] = []
 
-    def note(statement: str) -> None:
+    def note(statement: str, values: Any = None) -> None:
         if not statement.startswith(_FRAMES):
-            told.append((statement, None))
+            told.append((statement, values))
 
     def watch(connection: Any, _record: object) -> None:
         if isinstance(connection, psycopg.Connection):
-            connection.cursor_factory = _watched_cursor(told)
+            connection.cursor_factory = _watched_cursor(note)
         else:
             connection.set_trace_callback(note)
 
@@ -38,14 +38,14 @@ def told_to(engine: sa.Engine) -> Iterator[list[Told]]:
         engine.dispose()
 
 
-def _watched_cursor(told: list[Told]) -> type[psycopg.Cursor[Any]]:
+def _watched_cursor(note: Callable[[str, Any], None]) -> type[psycopg.Cursor[Any]]:
     class Watched(psycopg.Cursor[Any]):
         def execute(self, query: Any, params: Any = None, **options: Any) -> "Watched":
-            told.append((query, params))
+            note(query, params)
             return super().execute(query, params, **options)
 
         def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
-            told.append((query, params_seq[0]))
+            note(query, params_seq[0])
             super().executemany(query, params_seq, **options)
 
     return Watched
