@@ -96,9 +96,9 @@ def _joining(its: sa.Select[*tuple[Any, ...]]) -> sa.Update:
 
 _READ = (_SPOKEN_IN, _PROVEN)
 _JOINED_OWN = tuple(_joining(its).returning(*CONVERSATION_COLUMNS) for its in _READ)
-_NOBODYS = _LATEST.where(
-    _TABLE.c.id.in_(_SPOKE_IN), _TABLE.c.session_id == sa.bindparam("speaker"), _TABLE.c.customer_id.is_(None)
-)
+# As an expression: with the bare column SQLite would look through all conversations that are nobody's.
+_IS_NOBODYS = sa.func.coalesce(_TABLE.c.customer_id, "") == ""
+_NOBODYS = _LATEST.where(_TABLE.c.id.in_(_SPOKE_IN), _TABLE.c.session_id == sa.bindparam("speaker"), _IS_NOBODYS)
 
 
 def thread_of(source: Source, visitor: WidgetSession, *, is_verified: bool) -> ConversationRecord | None:
