@@ -6,6 +6,7 @@ They are made as the engine makes its own, few, and kept: to connect takes longe
 import os
 from contextlib import suppress
 from queue import Empty, LifoQueue
+from threading import Lock
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -28,8 +29,11 @@ class Connections:
     def __init__(self, engine: sa.Engine, most: int = CONNECTIONS, timeout: float = TIMEOUT_SECONDS) -> None:
         """``most`` are open at a time; a thread waits ``timeout`` seconds for a free one."""
         self.dialect = engine.dialect
-        # SQLite has one writer: whoever means to write waits for that before reading what to change.
-        self.begin = "BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else "BEGIN"
+        is_sqlite = engine.dialect.name == "sqlite"
+        # SQLite has one writer, and others look every few milliseconds whether it is done: some wait for a second while
+        # others pass. So those of one process queue up, and look for the writers of other processes alone.
+        self._turn = Lock() if is_sqlite else None
+        self.begin = "BEGIN IMMEDIATE" if is_sqlite else "BEGIN"
         self.engine = engine
         self._timeout = timeout
         self._process = os.getpid()
@@ -75,6 +79,24 @@ class Connections:
             opened.connection.close()
         finally:
             self._places.put(None)
+
+    def wait_for_turn(self, opened: Open | None) -> Open | None:
+        """Return when it is this thread's turn to write, with ``opened`` if it did not wait: who waits, has none.
+
+        Raises SQLAlchemy's TimeoutError when that takes too long.
+        """
+        if self._turn is None or self._turn.acquire(blocking=False):
+            return opened
+        if opened is not None:
+            self.give_back(opened)
+        if not self._turn.acquire(timeout=self._timeout):
+            raise sa.exc.TimeoutError(f"Others have been writing for {self._timeout:g} seconds.")
+        return None
+
+    def end_turn(self) -> None:
+        """Let the next one write."""
+        if self._turn is not None:
+            self._turn.release()
 
     def named(self, error: DBAPIModule.Error, opened: Open | None) -> sa.exc.DBAPIError:
         """Return the driver's error as SQLAlchemy's, without the values."""

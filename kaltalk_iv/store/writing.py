@@ -28,6 +28,7 @@ class Transaction:
         self._connections = connections
         self._opened: Open | None = None
         self._held: tuple[Compiled, Values] | None = None
+        self._has_turn = False
         self._has_begun = False
         self._has_failed = False
 
@@ -79,6 +80,10 @@ class Transaction:
         return self._send_once(compiled, values, begins=begins)
 
     def _send_once(self, compiled: Compiled, values: Values, *, begins: bool) -> Sequence[Row]:
+        if compiled.changes and not self._has_turn:
+            opened, self._opened = self._opened, None
+            self._opened = self._connections.wait_for_turn(opened)
+            self._has_turn = True
         if self._opened is None:
             self._opened = self._connections.take()
         opened = self._opened
@@ -111,5 +116,8 @@ class Transaction:
             raise self._connections.named(error, opened) from None
         finally:
             self._opened, self._has_begun, self._has_failed = None, False, False
+            if self._has_turn:
+                self._has_turn = False
+                self._connections.end_turn()
             if opened is not None:
                 (self._connections.give_back if is_alive else self._connections.give_up)(opened)

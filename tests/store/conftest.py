@@ -1,5 +1,17 @@
 """What these tests share."""
 
 from tests.api.world import app, client, clock, org, postgresql_app, prepare_database, sqlite_app
+from tests.store.notes import connections, postgresql, sqlite
 
-__all__ = ["app", "client", "clock", "org", "postgresql_app", "prepare_database", "sqlite_app"]
+__all__ = [
+    "app",
+    "client",
+    "clock",
+    "connections",
+    "org",
+    "postgresql",
+    "postgresql_app",
+    "prepare_database",
+    "sqlite",
+    "sqlite_app",
+]
