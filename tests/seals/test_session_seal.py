@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kaltalk_iv import session_seal
 from kaltalk_iv.core.claims import Claims
 from kaltalk_iv.core.errors import Reason, SessionExpired, SessionInvalid
 from kaltalk_iv.core.policy import State, Verdict
@@ -35,6 +36,13 @@ SESSIONS = st.builds(
     expires_at=TIMES,
 )
 PROPERTY = settings(max_examples=80, deadline=None)
+
+
+def parts(text: str) -> tuple[bytes, bytes, bytes]:
+    """Return the salt, the nonce and the rest of a session."""
+    body = text.removeprefix("kts1.")
+    raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+    return raw[:16], raw[16:28], raw[28:]
 
 
 @PROPERTY
@@ -99,6 +107,31 @@ def test_a_user_token_is_no_session_even_under_the_same_key() -> None:
             unseal(text, [KEY], NOW)
 
 
+def test_no_nonce_comes_twice_and_a_salt_goes_before_its_nonces_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert session_seal._SEALS_OF_A_SALT * 2**10 < 2**32  # with a thousand forks of one process still
+    monkeypatch.setattr(session_seal, "_SEALS_OF_A_SALT", 100)
+    made = [parts(seal(SESSION, KEY)) for _ in range(1000)]
+    assert len({nonce for _salt, nonce, _box in made}) == 1000
+    salts = [salt for salt, _nonce, _box in made]
+    assert len(set(salts)) in {10, 11}
+    assert max(map(salts.count, set(salts))) == 100
+
+
+def test_a_session_of_another_process_or_of_an_earlier_salt_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_seal, "_SEALS_OF_A_SALT", 1)
+    texts = [seal(SESSION, KEY) for _ in range(session_seal._MOST_CIPHERS + 50)]
+    assert len({parts(text)[0] for text in texts}) == len(texts)
+    session_seal._cipher.cache_clear()  # as the other process has it
+    assert all(unseal(text, [OLD_KEY, KEY], NOW) == SESSION for text in texts)
+
+
+def test_forged_salts_fill_no_memory() -> None:
+    for number in range(1000):
+        with pytest.raises(SessionInvalid):
+            unseal("kts1." + base64.urlsafe_b64encode(number.to_bytes(60)).decode(), [KEY], NOW)
+    assert session_seal._cipher.cache_info().currsize <= 256
+
+
 def test_a_session_ends_exactly_when_it_says() -> None:
     text = seal(SESSION, KEY)
     assert unseal(text, [KEY], SESSION.expires_at - 0.001) == SESSION
@@ -139,7 +172,7 @@ def test_a_browser_learns_nothing_from_its_session() -> None:
     decoded = base64.urlsafe_b64decode(one.removeprefix("kts1.") + "==")
     for value in ("cus_1", "org_1", "sec_1", "ses_1", "u_1", "ada@example.com", "verified"):
         assert value.encode() not in decoded
-    assert one[5:25] != other[5:25]
+    assert all(mine != its for mine, its in zip(parts(one)[1:], parts(other)[1:], strict=True))
 
 
 def test_the_layout_of_a_session_is_fixed() -> None:
