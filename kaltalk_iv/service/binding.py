@@ -20,15 +20,21 @@ _ATTEMPTS = 5  # each lost race leaves a row that the next attempt finds
 
 
 def bind(
-    source: Writer, organization_id: str, decision: Decision, known: CustomerRecord | None, now: float
+    source: Writer,
+    organization_id: str,
+    decision: Decision,
+    known: CustomerRecord | None,
+    now: float,
+    *,
+    is_all: bool = False,
 ) -> str | None:
     """Return the id of the customer that ``decision`` lands on, written as it allows; None when nobody is named.
 
-    ``known`` is the customer with the claimed id, if there is one.
+    ``known`` is the customer with the claimed id, if there is one. ``is_all`` says that nothing is written after it.
     """
     for _ in range(_ATTEMPTS):
         if decision.proof is not None:
-            customer_id = _bind_proven(source, organization_id, decision.proof, known, now)
+            customer_id = _bind_proven(source, organization_id, decision.proof, known, now, is_all=is_all)
         elif decision.claims.external_id is None and decision.claims.email is None:
             return None  # a bare name finds nobody: it stays with the conversation
         else:
@@ -60,7 +66,7 @@ def find_bound(decision: Decision, known: CustomerRecord | None, now: float) -> 
 
 
 def _bind_proven(
-    source: Writer, organization_id: str, proof: Proof, known: CustomerRecord | None, now: float
+    source: Writer, organization_id: str, proof: Proof, known: CustomerRecord | None, now: float, *, is_all: bool
 ) -> str | None:
     if known is not None:
         if not _is_current(known, proof, now):
@@ -72,7 +78,7 @@ def _bind_proven(
         orphan = customers.find_by_email(source, organization_id, proof.claims.email, without_id=True)
         if orphan is not None:
             return orphan.id if customers.adopt(source, organization_id, orphan.id, proof, now) else None
-    return customers.add_verified(source, organization_id, proof, now)
+    return customers.add_verified(source, organization_id, proof, now, is_all=is_all)
 
 
 def _is_current(customer: CustomerRecord, proof: Proof, now: float) -> bool:

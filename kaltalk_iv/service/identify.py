@@ -89,7 +89,8 @@ def identify(
     for secret in weighed.records.secrets:
         if _is_stamp_due(secret, decision, now):
             signing_secrets.stamp_secret(source, organization_id, secret.id, now)
-    customer_id = bind(source, organization_id, decision, weighed.records.customer, now)
+    may_name = weighed.prior is not None and weighed.prior.customer_id is None
+    customer_id = bind(source, organization_id, decision, weighed.records.customer, now, is_all=not may_name)
     event = _event(organization_id, customer_id, decision, now)
     if event is not None:
         events.note(source, event)

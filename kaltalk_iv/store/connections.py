@@ -6,7 +6,7 @@ They are made as the engine makes its own, few, and kept: to connect takes longe
 import os
 from contextlib import suppress
 from queue import Empty, LifoQueue
-from threading import Lock
+from threading import TIMEOUT_MAX, Lock
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -21,26 +21,24 @@ class Open(NamedTuple):
 
     connection: DBAPIConnection
     cursor: DBAPICursor
+    generation: int
 
 
 class Connections:
     """One for each thread that asks at the same moment, up to a limit; closed when the engine is disposed of."""
 
-    def __init__(self, engine: sa.Engine, most: int = CONNECTIONS, timeout: float = TIMEOUT_SECONDS) -> None:
-        """``most`` are open at a time; a thread waits ``timeout`` seconds for a free one."""
+    def __init__(self, engine: sa.Engine, most: int = CONNECTIONS, timeout: float | None = TIMEOUT_SECONDS) -> None:
+        """``most`` are open at a time; a thread waits ``timeout`` seconds for one, or for ever."""
         self.dialect = engine.dialect
-        is_sqlite = engine.dialect.name == "sqlite"
         # SQLite has one writer, and others look every few milliseconds whether it is done: some wait for a second while
         # others pass. So those of one process queue up, and look for the writers of other processes alone.
-        self._turn = Lock() if is_sqlite else None
-        self.begin = "BEGIN IMMEDIATE" if is_sqlite else "BEGIN"
+        self._turn = Lock()
         self.engine = engine
-        self._timeout = timeout
+        self._most = most
+        self._timeout = TIMEOUT_MAX if timeout is None else min(timeout, TIMEOUT_MAX)
         self._process = os.getpid()
-        # The last one that was used is the next; a place that has none yet is at the bottom.
-        self._places: LifoQueue[Open | None] = LifoQueue()
-        for _ in range(most):
-            self._places.put(None)
+        self._generation = 0
+        self._places = _places(most)
         sa.event.listen(engine, "engine_disposed", lambda _engine: self._close_idle())
 
     @property
@@ -71,7 +69,10 @@ class Connections:
 
     def give_back(self, opened: Open) -> None:
         """Let others have it. It is in no transaction."""
-        self._places.put(opened)
+        if opened.generation == self._generation:
+            self._places.put(opened)
+        else:
+            self.give_up(opened)
 
     def give_up(self, opened: Open) -> None:
         """Close what nobody may have any more; a database undoes what was begun on it."""
@@ -85,7 +86,7 @@ class Connections:
 
         Raises SQLAlchemy's TimeoutError when that takes too long.
         """
-        if self._turn is None or self._turn.acquire(blocking=False):
+        if self.dialect.name != "sqlite" or self._turn.acquire(blocking=False):
             return opened
         if opened is not None:
             self.give_back(opened)
@@ -95,7 +96,7 @@ class Connections:
 
     def end_turn(self) -> None:
         """Let the next one write."""
-        if self._turn is not None:
+        if self.dialect.name == "sqlite":
             self._turn.release()
 
     def named(self, error: DBAPIModule.Error, opened: Open | None) -> sa.exc.DBAPIError:
@@ -120,25 +121,43 @@ class Connections:
 
         It comes as out of an empty pool: in the engine's own, connections may have died unnoticed.
         """
+        generation = self._generation
         try:
             lent = self.engine.pool.recreate().connect()
             connection = lent.dbapi_connection
             lent.detach()
             assert connection is not None  # noqa: S101 - for mypy: only one that was given up has none
             self.dialect.set_isolation_level(connection, "AUTOCOMMIT")
-            return Open(connection, connection.cursor())
+            cursor = connection.cursor()
+            if self.dialect.name == "postgresql":  # where another level may be set for the database or the role
+                cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            return Open(connection, cursor, generation)
         except self.error as error:
             raise self.named(error, None) from None
 
     def _close_idle(self) -> None:
-        """Close what nobody has. In a forked process what was open before is the parent's, and only let go."""
-        is_ours = self._process == os.getpid()
-        self._process = os.getpid()
+        """Close what nobody has, and have what somebody has closed when it comes back.
+
+        In a forked process what was open before is the parent's, and only let go; so are the turn and the places that
+        a thread of the parent had, which does not run here.
+        """
+        self._generation += 1
+        if self._process != os.getpid():
+            self._process, self._turn, self._places = os.getpid(), Lock(), _places(self._most)
+            return
         idle: list[Open | None] = []
         with suppress(Empty):
             while True:
                 idle.append(self._places.get_nowait())
         for opened in idle:
             self._places.put(None)
-            if opened is not None and is_ours:
+            if opened is not None:
                 opened.connection.close()
+
+
+def _places(most: int) -> LifoQueue[Open | None]:
+    """Return so many places without a connection. The last that was used is the next, and an empty one the last."""
+    places: LifoQueue[Open | None] = LifoQueue()
+    for _ in range(most):
+        places.put(None)
+    return places

@@ -231,14 +231,10 @@ def change_speaker(
 
 @cache
 def _spoken(names: frozenset[str]) -> sa.Update:
-    return sa.update(_TABLE).where(_IT).values(_bound(names))
-
-
-def _bound(names: frozenset[str]) -> dict[str, Any]:
     values: dict[str, Any] = {name: sa.bindparam(name) for name in names}
     if "first_proven_at" in values:  # the first proof counts, also where it came after we read
         values["first_proven_at"] = sa.func.coalesce(_TABLE.c.first_proven_at, values["first_proven_at"])
-    return values
+    return sa.update(_TABLE).where(_IT).values(values)
 
 
 def going_on(visitor: WidgetSession, verdict: Verdict, text: str, now: float) -> tuple[sa.Update, dict[str, Any]]:
@@ -264,7 +260,8 @@ def _going_on(names: frozenset[str], *, is_verified: bool) -> sa.Update:
         _TABLE.c.reason.is_not_distinct_from(sa.bindparam("reason")),
         sa.or_(_TABLE.c.secret_id.is_(None), known_good),
     )
-    return joining.values(_bound(names)).returning(_TABLE.c.id, _TABLE.c.message_count)
+    spoken: dict[str, Any] = {name: sa.bindparam(name) for name in names}
+    return joining.values(spoken).returning(_TABLE.c.id, _TABLE.c.message_count)
 
 
 def change_status(source: Writer, organization_id: str, conversation_id: str, status: Status) -> bool:

@@ -90,13 +90,17 @@ def verified_flag_now(session: Session, organization_id: str, customer: Customer
     return row is not None and row.revoked_at is None
 
 
-def add_verified(source: Writer, organization_id: str, proof: Proof, now: float) -> str | None:
-    """Create a verified customer and return its id, or None when somebody was faster."""
+def add_verified(source: Writer, organization_id: str, proof: Proof, now: float, *, is_all: bool = False) -> str | None:
+    """Create a verified customer and return its id, or None when somebody was faster.
+
+    ``is_all`` says that nothing is written after it.
+    """
     customer_id = new_id("cus")
     values = _blank(organization_id, customer_id, Claims(), now) | _proven(proof, now) | {"first_verified_at": now}
     if dialect_of(source) == "postgresql":  # which changes two tables in one statement
         noted = {"noted_secret": proof.secret_id, "noted_at": now}
-        return customer_id if run_alone(source, _added_with_proof(frozenset(values)), values | noted) else None
+        added = _added_with_proof(frozenset(values))
+        return customer_id if (run_alone if is_all else run)(source, added, values | noted) else None
     is_new = insert_unless_there(source, Customer, **values)
     if is_new:
         remember_proof(source, organization_id, customer_id, proof, now)

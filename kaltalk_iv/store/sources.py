@@ -39,7 +39,7 @@ def run(source: Source, statement: Statement, values: Values) -> Sequence[Row]:
 
 
 def run_alone(source: Writer, statement: Statement, values: Values) -> Sequence[Row]:
-    """Do as ``run`` does, with a change that is complete in itself: it may stand before the use case ends."""
+    """Do as ``run`` does, with a change after which nothing is changed: it may stand before the use case ends."""
     return (
         source.rows(statement, values, alone=True)
         if isinstance(source, Transaction)

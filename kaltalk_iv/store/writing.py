@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from .compiled import Compiled, Row, Statement, Values
 from .connections import Connections, Open
 
+_ONLY_UNDONE = "A statement has failed: what was begun can only be undone."
+
 
 class Transaction:
     """What a session is for a use case: it has a connection from its first statement to its last.
@@ -40,10 +42,12 @@ class Transaction:
     def rows(self, statement: Statement, values: Values, *, alone: bool = False) -> Sequence[Row]:
         """Return what ``statement``, one that lives as long as the program, returns with ``values`` bound.
 
-        ``alone`` says that it is complete in itself: where nothing has begun, it stands at once, whatever becomes of
-        the rest. What is sent before anything has begun is sent once more where the connection has died: done twice, it
-        must be as if done once, or fail.
+        ``alone`` says that nothing is changed after it: where nothing has begun, it stands at once. What is sent before
+        anything has begun is sent once more where the connection has died: done twice, it must be as if done once, or
+        fail.
         """
+        if self._has_failed:
+            raise sa.exc.PendingRollbackError(_ONLY_UNDONE)
         compiled = self._connections.compiled(statement)
         self._send_held(alone=False)
         if compiled.changes and not compiled.returns_rows and not alone:
@@ -55,7 +59,7 @@ class Transaction:
         """Make everything stand, and give the connection back."""
         self._send_held(alone=not self._has_begun)
         if self._has_failed:
-            raise sa.exc.PendingRollbackError("A statement has failed: what was begun can only be undone.")
+            raise sa.exc.PendingRollbackError(_ONLY_UNDONE)
         self._end("COMMIT")
 
     def rollback(self) -> None:
@@ -80,6 +84,7 @@ class Transaction:
         return self._send_once(compiled, values, begins=begins)
 
     def _send_once(self, compiled: Compiled, values: Values, *, begins: bool) -> Sequence[Row]:
+        self._has_failed = True  # until it has not: whatever breaks it off, nothing may be committed then
         if compiled.changes and not self._has_turn:
             opened, self._opened = self._opened, None
             self._opened = self._connections.wait_for_turn(opened)
@@ -89,35 +94,45 @@ class Transaction:
         opened = self._opened
         try:
             if begins and not self._has_begun:
-                opened.cursor.execute(self._connections.begin)
+                opened.cursor.execute("BEGIN")
                 self._has_begun = True
-            return compiled.rows(opened.cursor, values)
+            rows = compiled.rows(opened.cursor, values)
         except self._connections.error as error:
             failure = self._connections.named(error, opened)
-            self._fail(opened, gives_up=failure.connection_invalidated)
+            if failure.connection_invalidated:
+                self._give_up()
             raise failure from None
         except BaseException:  # in the middle of whatever the driver was about
-            self._fail(opened, gives_up=True)
+            self._give_up()
             raise
+        self._has_failed = False
+        return rows
 
-    def _fail(self, opened: Open, *, gives_up: bool) -> None:
-        self._has_failed = True
-        if gives_up:
-            self._opened = None
+    def _give_up(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened is not None:
             self._connections.give_up(opened)
 
     def _end(self, how: str) -> None:
-        opened, is_alive = self._opened, False
+        """Say ``how`` it ends where it has begun. Whatever the answer is, connection and turn are free afterwards."""
+        opened = self._opened
         try:
             if opened is not None and self._has_begun:
                 opened.cursor.execute(how)
-            is_alive = True
         except self._connections.error as error:
-            raise self._connections.named(error, opened) from None
+            failure = self._connections.named(error, opened)
+            self._give_up()
+            raise failure from None
+        except BaseException:
+            self._give_up()
+            raise
         finally:
-            self._opened, self._has_begun, self._has_failed = None, False, False
-            if self._has_turn:
-                self._has_turn = False
-                self._connections.end_turn()
-            if opened is not None:
-                (self._connections.give_back if is_alive else self._connections.give_up)(opened)
+            opened, has_turn = self._opened, self._has_turn
+            self._opened = None
+            self._has_turn = self._has_begun = self._has_failed = False
+            try:
+                if opened is not None:
+                    self._connections.give_back(opened)
+            finally:
+                if has_turn:
+                    self._connections.end_turn()

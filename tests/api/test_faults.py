@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from kaltalk_iv import generate_encryption_key, migrations
 from kaltalk_iv.models import Secret
+from kaltalk_iv.store import conversations
 from kaltalk_iv.store.compiled import Compiled
 from kaltalk_iv.testing import OrganizationForTests, add_organization, bearer, identify, read_messages, send_message
 from tests.api.world import Clock, build_app, dispose, engine_of, everything_stored, rows_of
@@ -180,3 +181,22 @@ def test_a_failed_identify_leaves_no_half_a_row(
     check_unavailable(answer, "unavailable")
     assert everything_stored(app) == before  # the secret's stamp, written before it, is gone too
     assert identify(client, org.id, userJwt=org.sign("u_1", now=clock.now)).status_code == 200
+
+
+def test_a_new_customer_does_not_stand_when_the_conversation_could_not_follow(
+    app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identify(client, org.id, userJwt=org.sign("u_1", now=clock.now))  # stamps the secret, which is a change too
+    nobody = identify(client, org.id).get_json()["session"]["token"]
+    send_message(client, nobody, "hello")
+    before = everything_stored(app)
+
+    def fail(*_of: object) -> None:
+        raise sa.exc.OperationalError("the connection is gone", None, Exception())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(conversations, "nobodys_thread", fail)
+        check_unavailable(
+            identify(client, org.id, userJwt=org.sign("u_2", now=clock.now), session=nobody), "unavailable"
+        )
+    assert everything_stored(app) == before

@@ -84,6 +84,23 @@ def chance(*of: object) -> random.Random:
     return random.Random(repr(of))  # noqa: S311 - a walk, and no secret
 
 
+def test_a_page_that_spoke_as_nobody_is_not_taken_for_the_one_that_has_proven_who_it_is(
+    app: Flask, client: FlaskClient, org: OrganizationForTests, clock: Clock
+) -> None:
+    nobody = session_of(identify(client, org.id))
+    ada = proven(client, org, clock, session=nobody)
+    send_message(client, nobody, "as nobody")
+    send_message(client, ada, "as ada")
+    (thread,) = conversations_of(app, org.id)
+    assert (thread.state, thread.first_proven_at) == ("verified", clock.now)
+    said = [(line.author, line.text, line.state) for line in messages_of(app, org.id)]
+    assert said == [
+        ("visitor", "as nobody", "anonymous"),
+        ("event", "anonymous", "verified"),
+        ("visitor", "as ada", "verified"),
+    ]
+
+
 class Walk:
     """A chat in one organization, step by step."""
 
@@ -114,7 +131,8 @@ class Walk:
 
     def come(self, choose: random.Random, _number: int) -> TestResponse:
         """Open a page: somebody proven, somebody who claims, or nobody, with a session from before or without."""
-        sub, email = choose.choice((("u_1", "ada@shop.example"), ("u_2", None), (None, "ada@shop.example")))
+        known = (("u_1", "ada@shop.example"), ("u_2", None), (None, "ada@shop.example"), (None, None))
+        sub, email = choose.choice(known)
         prior = choose.choice([None, *self.sessions])
         body: dict[str, object] = {} if prior is None else {"session": prior}
         if sub is not None and choose.random() < 0.7:
@@ -163,11 +181,13 @@ class Walk:
             return value
 
         kept: list[tuple[object, ...]] = []
+        proofs = rows_of(self.app, CustomerProof, self.org.id)
         for model, order in ((Message, "position"), (Conversation, "created_at"), (Customer, "created_at")):
             rows = sorted(rows_of(self.app, model, self.org.id), key=lambda row: (row.created_at, getattr(row, order)))
             kept += [
                 tuple(plain(value) for name, value in row._mapping.items() if name != "organization_id") for row in rows
             ]
+        kept += sorted((plain(row.customer_id), plain(row.secret_id), row.first_at) for row in proofs)
         return kept
 
 
@@ -197,8 +217,13 @@ def test_whatever_is_said_it_leaves_what_several_statements_leave(
         assert walks[0].stored() == walks[1].stored(), number
         clock.move(chance(seed, number, "seconds").choice((0.5, 5, 400)))
     assert {"in one", "in several"} == set(used)
-    lines = [read_messages(walk.client, walk.sessions[-1]).status_code for walk in walks]
-    assert lines[0] == lines[1]
+    for one, other in zip(walks[0].sessions, walks[1].sessions, strict=True):
+        assert what_is_read(walks[0].client, one) == what_is_read(walks[1].client, other)
+
+
+def what_is_read(client: FlaskClient, session: str) -> tuple[int, object]:
+    answer = read_messages(client, session)
+    return answer.status_code, [line["text"] for line in answer.get_json().get("messages", ())]
 
 
 def plain_outcome(outcome: tuple[int, object]) -> tuple[int, object]:

@@ -57,7 +57,7 @@ def test_whoever_lost_a_race_weighs_again_what_the_winner_has_left(
     clock.move(1)
     known = list[str | None]()
 
-    def lose_once(*of: Any) -> str | None:
+    def lose_once(*of: Any, is_all: bool) -> str | None:
         record = of[3]
         known.append(None if record is None else record.name)
         if len(known) == 1:
@@ -65,7 +65,7 @@ def test_whoever_lost_a_race_weighs_again_what_the_winner_has_left(
                 winner.setattr(identifying, "bind", bind)
                 identify(app.test_client(), org.id, userJwt=org.sign("u_1", now=clock.now, name="Ada"))
             raise IntegrityError("", None, Exception())
-        return bind(*of)
+        return bind(*of, is_all=is_all)
 
     monkeypatch.setattr(identifying, "bind", lose_once)
     answer = identify(client, org.id, userJwt=org.sign("u_1", now=clock.now, name="Ada L."))

@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 
 from kaltalk_iv import migrations
 from kaltalk_iv.models import Customer, Message
+from kaltalk_iv.state import current_state
 from kaltalk_iv.testing import OrganizationForTests, add_organization, identify, read_messages, send_message
 from tests.api.world import Clock, build_app, dispose, engine_of, everything_stored, rows_of
 from tests.support.cluster import HOW_TO_GET_POSTGRESQL, Cluster, find_postgresql, throw_away_cluster
@@ -227,17 +228,35 @@ def test_a_server_without_a_free_connection_is_a_503_in_time(on_postgresql: Shop
 
 
 @pytest.mark.parametrize("where", ["on_sqlite", "on_postgresql"])
-def test_a_pool_that_is_used_up_is_a_503_in_time(where: str, request: pytest.FixtureRequest) -> None:
+def test_connections_that_are_all_taken_are_a_503_in_time(where: str, request: pytest.FixtureRequest) -> None:
     shop: Shop = request.getfixturevalue(where)
     before = everything_stored(shop.app)
+    with shop.app.app_context():
+        reader = current_state().reader()
+    assert reader is not None
+    connections = reader._connections
+    taken = [connections.take() for _ in range(CONNECTIONS)]
+    try:
+        check_refusals(shop)
+    finally:
+        for opened in taken:
+            connections.give_back(opened)
+    check_recovery(shop, before)
+
+
+@pytest.mark.parametrize("where", ["on_sqlite", "on_postgresql"])
+def test_widgets_go_on_while_the_dashboard_has_all_connections_of_the_pool(
+    where: str, request: pytest.FixtureRequest
+) -> None:
+    shop: Shop = request.getfixturevalue(where)
     engine = engine_of(shop.app)
     taken = [engine.connect() for _ in range(CONNECTIONS)]
     try:
-        check_refusals(shop, reads=200)  # these have connections of their own
+        assert [shop.identify("u_new").status_code, shop.send("hello").status_code] == [200, 201]
+        assert [line["text"] for line in shop.read().get_json()["messages"]] == ["before", "hello"]
     finally:
         for connection in taken:
             connection.close()
-    check_recovery(shop, before)
 
 
 @pytest.mark.parametrize("where", ["on_sqlite", "on_postgresql"])

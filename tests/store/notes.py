@@ -36,10 +36,10 @@ def connected(url: str, timeout: float) -> Iterator[Connections]:
     engine.dispose()
     connections = Connections(engine, most=2, timeout=timeout)
     yield connections
-    taken = [connections.take() for _ in range(2)]  # whatever a test did, no connection is out
-    for opened in taken:
-        connections.give_back(opened)
     engine.dispose()
+    # Whatever a test did: no connection is out, none has two places, and it is nobody's turn to write.
+    assert connections._places.qsize() == 2
+    assert not connections._turn.locked()
 
 
 @pytest.fixture

@@ -2,15 +2,16 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from kaltalk_iv.store.compiled import Compiled, Statement
-from kaltalk_iv.store.connections import Connections
+from kaltalk_iv.store.connections import Connections, Open
 from kaltalk_iv.store.database import UNAVAILABLE
 from kaltalk_iv.store.writing import Transaction
-from tests.store.notes import ADD, ADD_NOW, note, stored
+from tests.store.notes import ADD, ADD_NOW, ALL, note, stored
 
 
 def write(connections: Connections, number: int, statement: Statement = ADD) -> None:
@@ -31,10 +32,55 @@ def test_on_sqlite_whoever_writes_second_waits_for_the_first(sqlite: Connections
         second = pool.submit(write, sqlite, 2)
         with pytest.raises(FutureTimeout):
             second.result(0.1)
-        assert stored(sqlite) == []  # readers do not wait
+        assert stored(sqlite) == []  # readers do not wait, and whoever waits has no connection
+        reading = Transaction(sqlite)
+        assert not reading.rows(ALL, {})
+        reading.commit()
         first.commit()
         second.result()
     assert stored(sqlite) == [(1, False), (2, False)]
+
+
+def test_on_sqlite_whoever_has_read_before_gives_that_connection_back_while_it_waits(sqlite: Connections) -> None:
+    first, second = Transaction(sqlite), Transaction(sqlite)
+    first.rows(ADD_NOW, note(1))
+    second.rows(ALL, {})  # both connections are out now
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(second.rows, ADD_NOW, note(2))
+        sqlite.give_back(sqlite.take())  # waits for one of them, and must have it before the turn comes
+        assert not waiting.done()
+        first.commit()
+        waiting.result()
+    second.commit()
+    assert stored(sqlite) == [(1, False), (2, False)]
+
+
+def test_on_sqlite_a_turn_ends_after_the_commit(sqlite: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[tuple[str, bool]] = []
+    take = Connections.take
+
+    class Heard:
+        def __init__(self, cursor: Any) -> None:
+            self._cursor = cursor
+
+        def execute(self, text: str, *values: Any) -> Any:
+            said.append((text.split(maxsplit=1)[0], sqlite._turn.locked()))
+            return self._cursor.execute(text, *values)
+
+        def fetchall(self) -> Any:
+            return self._cursor.fetchall()
+
+    def listen(connections: Connections) -> Open:
+        opened = take(connections)
+        heard: Any = Heard(opened.cursor)
+        return opened._replace(cursor=heard)
+
+    monkeypatch.setattr(Connections, "take", listen)
+    transaction = Transaction(sqlite)
+    transaction.rows(ALL, {})
+    transaction.rows(ADD_NOW, note(1))
+    transaction.commit()
+    assert said == [("SELECT", False), ("BEGIN", True), ("INSERT", True), ("COMMIT", True)]
 
 
 def test_on_sqlite_the_next_writer_has_its_turn_however_the_one_before_ended(

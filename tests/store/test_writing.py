@@ -144,6 +144,35 @@ def test_what_is_read_before_the_first_change_holds_no_transaction_open(postgres
     transaction.rollback()
 
 
+def test_after_a_failure_nothing_is_sent_until_it_is_undone(connections: Connections) -> None:
+    transaction = Transaction(connections)
+    transaction.rows(ADD_NOW, note(1))
+    with pytest.raises(sa.exc.DBAPIError):
+        transaction.rows(MISSING, {"id": HUSH})
+    for statement in (ALL, ADD, ADD_NOW):
+        with pytest.raises(sa.exc.PendingRollbackError):
+            transaction.rows(statement, note(2))
+    transaction.rollback()
+    transaction.rows(ADD, note(3))
+    transaction.commit()
+    assert stored(connections) == [(3, False)]
+
+
+def test_what_was_held_back_and_could_not_be_sent_is_not_committed(connections: Connections) -> None:
+    transaction = Transaction(connections)
+    transaction.rows(ADD, note(1))
+    taken = [connections.take() for _ in range(2)]
+    for _ in range(2):
+        with pytest.raises((sa.exc.TimeoutError, sa.exc.PendingRollbackError)):
+            transaction.commit()
+    for opened in taken:
+        connections.give_back(opened)
+    with pytest.raises(sa.exc.PendingRollbackError):
+        transaction.commit()
+    transaction.rollback()
+    assert stored(connections) == []
+
+
 def test_what_has_failed_cannot_be_committed(connections: Connections) -> None:
     for statement in (ADD_NOW, MISSING):
         transaction = Transaction(connections)

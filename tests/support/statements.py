@@ -8,14 +8,15 @@ import psycopg
 import sqlalchemy as sa
 
 Told = tuple[str, Any]
-_FRAMES = ("BEGIN", "COMMIT", "ROLLBACK")
+_FRAMES = ("BEGIN", "COMMIT", "ROLLBACK", "SET SESSION CHARACTERISTICS")
 
 
 @contextmanager
 def told_to(engine: sa.Engine) -> Iterator[list[Told]]:
-    """Yield each statement that the block sends, and its values, where they do not stand in it. Not BEGIN and COMMIT.
+    """Yield each statement that the block sends, and its values, where they do not stand in it.
 
-    The block finds no connection that was open before.
+    Not what frames them: BEGIN and COMMIT, and what a new connection is set to. The block finds no connection that was
+    open before.
     """
     told: list[Told] = []
 

@@ -1,0 +1,111 @@
+"""Connections past the session: how many, how long one waits, what a dispose and a fork leave of them."""
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+
+from kaltalk_iv.store.connections import Connections
+from kaltalk_iv.store.database import UNAVAILABLE
+from kaltalk_iv.store.writing import Transaction
+from tests.store.notes import ADD, ADD_NOW, ALL, note, stored
+from tests.store.test_reading import is_closed
+
+LEVEL = sa.select(sa.func.current_setting("transaction_isolation"))
+
+
+@pytest.fixture
+def strict(postgresql: Connections) -> Connections:
+    """Give connections to a database whose owner has set another isolation level."""
+    name = postgresql.engine.url.database
+    with postgresql.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE \"{name}\" SET default_transaction_isolation = 'serializable'")
+    postgresql.engine.dispose()
+    return postgresql
+
+
+def test_a_place_is_not_lost_when_nothing_can_be_connected_to(postgresql: Connections) -> None:
+    gone = Connections(sa.create_engine(postgresql.engine.url.set(database="nowhere_at_all")), most=1, timeout=0.1)
+    for _ in range(3):
+        with pytest.raises(sa.exc.OperationalError):
+            gone.take()
+
+
+def test_a_connection_that_is_out_during_a_dispose_is_closed_when_it_comes_back(connections: Connections) -> None:
+    first, second = connections.take(), connections.take()
+    connections.give_back(second)
+    connections.engine.dispose()
+    assert [is_closed(opened.connection) for opened in (first, second)] == [False, True]
+    connections.give_back(first)
+    assert is_closed(first.connection)
+
+
+def test_a_transaction_goes_on_through_a_dispose(connections: Connections) -> None:
+    transaction = Transaction(connections)
+    transaction.rows(ADD_NOW, note(1))
+    connections.engine.dispose()
+    transaction.rows(ADD, note(2))
+    transaction.commit()
+    assert stored(connections) == [(1, False), (2, False)]
+
+
+def test_a_process_that_was_forked_has_all_places_and_the_turn_whatever_its_parent_was_about(
+    connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = Transaction(connections)
+    busy.rows(ALL, {})
+    other = connections.take()
+    busy.commit()
+    if connections.dialect.name == "sqlite":
+        connections.wait_for_turn(None)
+    ours = connections._places, connections._turn
+    with monkeypatch.context() as child:
+        child.setattr(os, "getpid", lambda: -1)
+        connections.engine.dispose(close=False)
+        taken = [connections.take() for _ in range(2)]
+        assert connections.wait_for_turn(taken[0]) is taken[0]
+        for opened in taken:
+            opened.connection.close()
+    connections._places, connections._turn = ours
+    connections._process = os.getpid()
+    connections.end_turn()
+    connections.give_back(other)
+    connections.engine.dispose()
+
+
+@pytest.mark.parametrize("timeout", [None, 10.0**12])
+def test_who_may_wait_for_ever_waits(sqlite: Connections, timeout: float | None) -> None:
+    patient = Connections(sqlite.engine, most=1, timeout=timeout)
+    first = Transaction(patient)
+    first.rows(ADD_NOW, note(1))
+    began = threading.Event()
+
+    def second() -> None:
+        transaction = Transaction(patient)
+        began.set()
+        transaction.rows(ADD_NOW, note(2))
+        transaction.commit()
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(second)
+        began.wait()
+        first.commit()
+        waiting.result()
+    assert stored(sqlite) == [(1, False), (2, False)]
+
+
+def test_what_a_statement_sees_does_not_hang_on_how_the_database_is_set(strict: Connections) -> None:
+    with strict.engine.connect() as connection:
+        assert connection.execute(LEVEL).scalar() == "serializable"  # a session has what its owner wants
+    transaction = Transaction(strict)
+    assert transaction.rows(LEVEL, {})[0][0] == "read committed"
+    transaction.rows(ADD_NOW, note(1))
+    assert transaction.rows(LEVEL, {})[0][0] == "read committed"
+    transaction.rollback()
+
+
+def test_an_error_while_a_connection_is_made_is_one_that_the_edge_knows(postgresql: Connections) -> None:
+    with pytest.raises(UNAVAILABLE):
+        Connections(sa.create_engine(postgresql.engine.url.set(database="nowhere_at_all"))).take()
