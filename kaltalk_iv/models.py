@@ -235,10 +235,10 @@ class Message(Base):
         _belongs_to_organization(),
         ForeignKeyConstraint(["organization_id", "conversation_id"], [Conversation.organization_id, Conversation.id]),
         UniqueConstraint("organization_id", "conversation_id", "position", name="uq_kaltalk_iv_messages_position"),
+        # Also how the lines of a session are found; one more index would cost each message.
         UniqueConstraint(
             "organization_id", "session_id", "client_message_id", name="uq_kaltalk_iv_messages_client_message_id"
         ),
-        Index("ix_kaltalk_iv_messages_session", "organization_id", "session_id", "created_at"),
         # The few lines that say how a thread changed, found without a walk through all of it.
         Index(
             "ix_kaltalk_iv_messages_events",

@@ -180,6 +180,9 @@ def test_a_thread_is_found_by_who_speaks_without_a_walk_through_the_conversation
         assert walks(plan) == [], plan
     if "SEARCH" in made[-1]:  # SQLite, which by other indexes looks through a tenth of them
         assert re.findall(r"SEARCH kaltalk_iv_conversations .*", made[-1])[0].endswith("(organization_id=? AND id=?)")
+        lines = re.findall(r"SEARCH kaltalk_iv_messages .*", "\n".join(made))
+        assert len(lines) == 3
+        assert {line.rpartition("(")[2] for line in lines} == {"organization_id=? AND session_id=?)"}
 
 
 def test_what_is_rare_is_found_among_many(filled: Session, org: OrganizationForTests) -> None:

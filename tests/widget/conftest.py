@@ -32,10 +32,11 @@ class Shop:
         self._in_flight += change
 
     def settle(self) -> None:
-        """Wait until the page has asked for nothing for a fifth of a second."""
+        """Wait until the page, which had its turns meanwhile, has asked for nothing for a third of a second."""
         still = 0
-        while still < 4:
+        while still < 6:
             self.page.wait_for_timeout(50)
+            self.page.evaluate("0")
             still = still + 1 if self._in_flight == 0 else 0
 
     def rest(self) -> None:

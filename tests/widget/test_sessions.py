@@ -163,8 +163,7 @@ def test_shutdown_in_one_tab_shuts_the_other(shop: Shop, kaltalk: StandIn, anoth
     shop.visit(userJwt=user_token("ada")).open().say("A secret")
     shop.expect_statuses("sent")
     other = another_tab().visit(userJwt=user_token("ada"))
-    other.settle()
-    assert len(kaltalk.sessions) == 2
+    shop.wait_for(lambda: len(kaltalk.sessions) == 2)
     other.page.evaluate("() => KalTalk.shutdown()")
     expect(shop.page.locator("#kaltalk-widget")).to_have_count(0)
     shop.settle()
@@ -173,15 +172,16 @@ def test_shutdown_in_one_tab_shuts_the_other(shop: Shop, kaltalk: StandIn, anoth
 
 
 def test_a_session_that_comes_after_shutdown_is_ended(shop: Shop, kaltalk: StandIn) -> None:
-    def answer_after_shutdown(route: Route) -> None:
-        answer = route.fetch()
-        shop.page.evaluate("() => KalTalk.shutdown()")
-        route.fulfill(response=answer)
-
-    shop.page.route("**/identify", answer_after_shutdown)
+    held: list[Route] = []
+    shop.page.route("**/identify", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks what it is given
     shop.visit(userJwt=user_token("ada"))
     expect(shop.page.locator("#kaltalk-widget")).to_have_count(1)
+    shop.wait_for(lambda: held != [])
+    answer = held[0].fetch()
+    assert len(kaltalk.sessions) == 1
+    shop.page.evaluate("() => KalTalk.shutdown()")
     expect(shop.page.locator("#kaltalk-widget")).to_have_count(0)
+    held[0].fulfill(response=answer)
     shop.settle()
     assert len(kaltalk.identifies) == 1
     assert kaltalk.sessions == {}

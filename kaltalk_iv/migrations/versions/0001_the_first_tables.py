@@ -351,12 +351,6 @@ def upgrade() -> None:
         ),
     )
     op.create_index(
-        "ix_kaltalk_iv_messages_session",
-        "kaltalk_iv_messages",
-        ["organization_id", "session_id", "created_at"],
-        unique=False,
-    )
-    op.create_index(
         "ix_kaltalk_iv_messages_events",
         "kaltalk_iv_messages",
         ["organization_id", "conversation_id", "position"],
@@ -374,7 +368,6 @@ def downgrade() -> None:
         sqlite_where=sa.text("author = 'event'"),
         postgresql_where=sa.text("author = 'event'"),
     )
-    op.drop_index("ix_kaltalk_iv_messages_session", table_name="kaltalk_iv_messages")
     op.drop_table("kaltalk_iv_messages")
     op.drop_index("ix_kaltalk_iv_customer_proofs_secret", table_name="kaltalk_iv_customer_proofs")
     op.drop_table("kaltalk_iv_customer_proofs")
