@@ -15,13 +15,6 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, DBAPIModu
 from .compiled import Compiled, Statement, compiled_for
 from .database import CONNECTIONS, TIMEOUT_SECONDS
 
-# Each statement looks rows up by keys, so one plan does for all values, and to make a message's anew takes PostgreSQL
-# as long as to run it. Of tables in partitions such a plan has all, and locks them each time.
-_KEEP_PLANS = (
-    "SELECT set_config('plan_cache_mode', 'force_generic_plan', false) FROM pg_class"
-    " WHERE oid = to_regclass('kaltalk_iv_messages') AND relkind = 'r'"
-)
-
 
 class Open(NamedTuple):
     """A connection and its cursor, which does for many statements: to make one takes a while."""
@@ -138,7 +131,6 @@ class Connections:
             cursor = connection.cursor()
             if self.dialect.name == "postgresql":  # where another level may be set for the database or the role
                 cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED")
-                cursor.execute(_KEEP_PLANS)
             return Open(connection, cursor, generation)
         except self.error as error:
             raise self.named(error, None) from None

@@ -14,7 +14,6 @@ from tests.store.notes import ADD, ADD_NOW, ALL, note, stored
 from tests.store.test_reading import is_closed
 
 LEVEL = sa.select(sa.func.current_setting("transaction_isolation"))
-PLANS = sa.select(sa.func.current_setting("plan_cache_mode"))
 
 
 @pytest.fixture
@@ -104,23 +103,6 @@ def test_what_a_statement_sees_does_not_hang_on_how_the_database_is_set(strict: 
     assert transaction.rows(LEVEL, {})[0][0] == "read committed"
     transaction.rows(ADD_NOW, note(1))
     assert transaction.rows(LEVEL, {})[0][0] == "read committed"
-    transaction.rollback()
-
-
-@pytest.mark.parametrize(("partitions", "plans"), [("", "force_generic_plan"), ("PARTITION BY HASH (id)", "auto")])
-def test_one_plan_does_for_all_values_unless_tables_are_in_partitions(
-    postgresql: Connections, partitions: str, plans: str
-) -> None:
-    with postgresql.engine.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE kaltalk_iv_messages")
-    before = Transaction(postgresql)
-    assert before.rows(PLANS, {})[0][0] == "auto"  # there is no table yet
-    before.rollback()
-    with postgresql.engine.begin() as connection:
-        connection.exec_driver_sql(f"CREATE TABLE kaltalk_iv_messages (id integer) {partitions}")
-    postgresql.engine.dispose()
-    transaction = Transaction(postgresql)
-    assert transaction.rows(PLANS, {})[0][0] == plans
     transaction.rollback()
 
 

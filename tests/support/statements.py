@@ -8,7 +8,7 @@ import psycopg
 import sqlalchemy as sa
 
 Told = tuple[str, Any]
-_FRAMES = ("BEGIN", "COMMIT", "ROLLBACK", "SET SESSION CHARACTERISTICS", "SELECT set_config(")
+_FRAMES = ("BEGIN", "COMMIT", "ROLLBACK", "SET SESSION CHARACTERISTICS")
 
 
 @contextmanager
