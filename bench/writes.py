@@ -112,6 +112,7 @@ def _write(
             warm_up = job.prepare(data, server.origin, f"warm-{mark}", _MOST_A_SECOND)
             file = write_requests(folder / "warm-up", warm_up)
             run(server.origin, file, seconds=1, **options).checked(side.name)
+            settle(data)  # or PostgreSQL goes on as it planned while there were no rows
         requests = job.prepare(data, server.origin, mark, _MOST_A_SECOND * seconds)
         file = write_requests(folder / "requests", requests)
         load = run(server.origin, file, seconds=seconds, worker=server.pid, **options).checked(side.name)
