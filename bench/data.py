@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from bench.ground import connect, postgresql
+from bench.ground import connect, postgresql, tidy
 from kaltalk_iv import generate_encryption_key, migrations
 from kaltalk_iv.models import Base, Customer, CustomerProof
 from kaltalk_iv.server import create_app
@@ -90,13 +90,9 @@ def see_again(data: Data, numbers: Sequence[int]) -> None:
 
 
 def settle(data: Data) -> None:
-    """Have done what the databases would do in the background, so that no side meets it while it is measured."""
+    """Tidy both databases, and have what was changed on the disk, so that no side pays for another."""
     for engine in (data.ours, data.peers):
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            if data.backend == "sqlite":
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            else:
-                connection.exec_driver_sql("VACUUM (ANALYZE)")
+        tidy(engine)
     if data.backend == "postgresql":
         with connect(data.ours.url.render_as_string(hide_password=False)) as administration:
             administration.execute("CHECKPOINT")

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import sqlalchemy as sa
 
 from tests.support.cluster import HOW_TO_GET_POSTGRESQL, find_postgresql, throw_away_cluster
 from tests.support.servers import Server
@@ -130,6 +131,16 @@ def save(name: str, results: Mapping[str, Any]) -> Path:
 def connect(url: str) -> psycopg.Connection[Any]:
     """Return a connection of psycopg to a SQLAlchemy URL, each statement its own transaction."""
     return psycopg.connect(to_psycopg(url), autocommit=True)
+
+
+def tidy(engine: sa.Engine) -> None:
+    """Have a database do now what it would do in the background, so that nothing meets it while it is measured."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    else:
+        with connect(engine.url.render_as_string(hide_password=False)) as administration:  # in which nothing times out
+            administration.execute("VACUUM (ANALYZE)")
 
 
 def _says(command: str) -> str:

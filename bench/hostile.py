@@ -86,6 +86,7 @@ def _cost(shop: Shop, junk: Junk, folder: Path, seconds: int) -> Cost:
     file = load.write_requests(folder / "junk", junk.requests)
     if junk.status == 429:  # what the limit still lets pass
         load.run(shop.server.origin, file, seconds=2, headers=junk.headers)
+    shop.tidy()  # what another kind has written is not vacuumed at this one's expense
     before = shop.cpu()
     shown = load.run(shop.server.origin, file, seconds=seconds, headers=junk.headers, expected=junk.status)
     after = shop.cpu()
@@ -104,6 +105,7 @@ def _beside(shop: Shop, good: Junk, junk: Junk, folder: Path, seconds: int, many
 
 def _steady(shop: Shop, good: Junk, junk: Junk | None, folder: Path, seconds: int, rate: int) -> Beside:
     """Return what a steady stream of good requests sees, beside junk at full speed or alone."""
+    shop.tidy()
     if junk is not None:
         file = load.write_requests(folder / "junk", junk.requests)
     with Stream(shop.server.port, good.requests, rate=rate) as stream:
@@ -118,6 +120,7 @@ def _steady(shop: Shop, good: Junk, junk: Junk | None, folder: Path, seconds: in
 
 def _pace(shop: Shop, good: Junk, other: Junk, folder: Path, seconds: int, count: int) -> float:
     """Return how many good requests one connection gets answered in a second, beside ``count`` others."""
+    shop.tidy()
     ours = load.write_requests(folder / "good", good.requests)
     theirs = load.write_requests(folder / "other", other.requests)
     origin = shop.server.origin

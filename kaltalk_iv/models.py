@@ -234,7 +234,6 @@ class Message(Base):
     __table_args__ = (
         _belongs_to_organization(),
         ForeignKeyConstraint(["organization_id", "conversation_id"], [Conversation.organization_id, Conversation.id]),
-        UniqueConstraint("organization_id", "conversation_id", "position", name="uq_kaltalk_iv_messages_position"),
         # Also how the lines of a session are found; one more index would cost each message.
         UniqueConstraint(
             "organization_id", "session_id", "client_message_id", name="uq_kaltalk_iv_messages_client_message_id"
@@ -251,9 +250,9 @@ class Message(Base):
     )
 
     organization_id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    conversation_id: Mapped[str] = mapped_column(String(64))
-    position: Mapped[int]
+    conversation_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(String(64))
     author: Mapped[str] = mapped_column(String(16))  # visitor, agent or event
     author_name: Mapped[str | None]
     session_id: Mapped[str] = mapped_column(String(64))

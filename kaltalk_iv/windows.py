@@ -5,7 +5,9 @@ second: after a flood from 100,000 addresses that costs a third of a core.
 """
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
+from itertools import islice
 
 from limits.storage import Storage
 
@@ -13,7 +15,7 @@ MOST_KEYS = 20_000
 
 
 class Windows(Storage):
-    """At most 20,000 windows. When there are as many, those that are over and the oldest go."""
+    """At most 20,000 windows, all of one length. Those that are over go as new ones come, and then the oldest."""
 
     STORAGE_SCHEME = None
 
@@ -21,7 +23,9 @@ class Windows(Storage):
         """``clock`` returns Unix seconds."""
         super().__init__()
         self._clock = clock
-        self._counts: dict[str, tuple[int, float, int]] = {}  # the count, when the window began, its seconds
+        # The count, when the window began, its seconds; in the order in which they began. Of a plain dict the first key
+        # is found past all that were deleted before it.
+        self._counts: OrderedDict[str, tuple[int, float, int]] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -35,9 +39,8 @@ class Windows(Storage):
         with self._lock:
             running = self._running(key, now)
             if running is None:
-                self._counts.pop(key, None)  # the order of the keys is that in which their windows began
-                if len(self._counts) >= MOST_KEYS:
-                    self._make_room(now)
+                self._counts.pop(key, None)
+                self._make_room(now)
             count, began, _ = running or (0, now, expiry)
             count = max(count + amount, 0)
             self._counts[key] = (count, began, expiry)
@@ -67,7 +70,8 @@ class Windows(Storage):
 
     def clear(self, key: str) -> None:
         """Forget one window."""
-        self._counts.pop(key, None)
+        with self._lock:
+            self._counts.pop(key, None)
 
     def _running(self, key: str, now: float) -> tuple[int, float, int] | None:
         """Return the window of ``key`` unless it is over; one that lies ahead is: the clock was set back."""
@@ -75,7 +79,7 @@ class Windows(Storage):
         return found if found is not None and 0 <= now - found[1] < found[2] else None
 
     def _make_room(self, now: float) -> None:
-        """Drop what is over, and the oldest tenth with it: else a flood of new keys would look through all for each."""
-        over = {key for key in self._counts if self._running(key, now) is None}
-        for key in over.union(list(self._counts)[: MOST_KEYS // 10]):
-            del self._counts[key]
+        """Drop the oldest two if they are over, so that more can go than come; with no room left, the oldest one."""
+        for oldest in list(islice(self._counts, 2)):
+            if self._running(oldest, now) is None or len(self._counts) >= MOST_KEYS:
+                del self._counts[oldest]

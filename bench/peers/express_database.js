@@ -10,6 +10,7 @@ exports.connect = function connect(prepares) {
 function connectSqlite(file, prepares) {
   const Database = require("better-sqlite3");
   const database = new Database(file);
+  database.pragma("synchronous = FULL"); // as all other sides here; by itself it answers before the disk has a change
   const statements = new Map();
   const marked = (sql) => sql.replace(/\$\d+/g, "?"); // all statements here count their values in order
   const plain = (value) => (typeof value === "boolean" ? Number(value) : (value ?? null));

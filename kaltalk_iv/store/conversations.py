@@ -15,7 +15,7 @@ from ..core.policy import State, Verdict
 from ..core.sessions import WidgetSession
 from ..models import Conversation, Message
 from .compiled import Statement, Values
-from .database import table_of
+from .database import spelled_out, table_of
 from .sources import Source, Writer, insert_unless_there, run
 
 PREVIEW_LENGTH = 140
@@ -76,7 +76,7 @@ _LINES = table_of(Message)
 _SPOKE_IN = sa.select(_LINES.c.conversation_id).where(
     _LINES.c.organization_id == sa.bindparam("of"),
     _LINES.c.session_id == sa.bindparam("speaker"),
-    _LINES.c.author == "visitor",
+    _LINES.c.author == spelled_out("visitor"),
 )
 _ONE = sa.select(*CONVERSATION_COLUMNS).where(_TABLE.c.organization_id == sa.bindparam("of")).limit(1)
 _LATEST = _ONE.order_by(_TABLE.c.last_message_at.desc())

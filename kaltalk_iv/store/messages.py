@@ -11,7 +11,7 @@ from ..core.sessions import WidgetSession
 from ..models import Message, Secret
 from .compiled import Values
 from .conversations import count_line, going_on
-from .database import new_id, table_of
+from .database import new_id, spelled_out, table_of
 from .sources import Source, Writer, dialect_of, run, run_alone
 
 
@@ -50,7 +50,7 @@ _AFTER = (
         _TABLE.c.organization_id == sa.bindparam("of"),
         _TABLE.c.conversation_id == sa.bindparam("thread"),
         _TABLE.c.position > sa.bindparam("after"),
-        _TABLE.c.author != "event",
+        _TABLE.c.author != spelled_out("event"),
     )
     .order_by(_TABLE.c.position)
     .limit(sa.bindparam("limit"))
@@ -60,8 +60,6 @@ _FOR_OTHERS = _AFTER.where(_OWN, sa.not_(_SAID_UNDER_PROOF))
 _ADDED = sa.insert(_TABLE).values(
     {name: sa.bindparam(name) for name in ("organization_id", "conversation_id", *MessageRecord._fields)}
 )
-
-
 _GIVEN = ("id", "author", "session_id", "state", "reason", "secret_id", "text", "client_message_id", "created_at")
 
 
@@ -112,7 +110,7 @@ def find_reply(
         Message.organization_id == organization_id,
         Message.conversation_id == conversation_id,
         Message.client_message_id == client_message_id,
-        Message.author == "agent",
+        Message.author == spelled_out("agent"),
     )
     row = session.execute(found).first()
     return None if row is None else MessageRecord(*row)
@@ -205,7 +203,7 @@ def latest_messages(
 
 def identity_changes(session: Session, organization_id: str, conversation_id: str, limit: int) -> list[MessageRecord]:
     """Return the line that a thread began with and the latest events that changed its identity, oldest first."""
-    of_identity = (Message.author == "event", Message.text.in_([state.value for state in State]))
+    of_identity = (Message.author == spelled_out("event"), Message.text.in_([state.value for state in State]))
     first = _latest(session, organization_id, conversation_id, 1, Message.position == 1)
     return first + _latest(session, organization_id, conversation_id, limit, *of_identity)
 
@@ -226,6 +224,6 @@ def has_visitor_line(session: Session, organization_id: str, conversation_id: st
         Message.organization_id == organization_id,
         Message.conversation_id == conversation_id,
         Message.position > after,
-        Message.author == "visitor",
+        Message.author == spelled_out("visitor"),
     )
     return session.execute(found.limit(1)).first() is not None

@@ -12,8 +12,7 @@ from werkzeug.test import TestResponse
 from kaltalk_iv.limiter import network_of
 from kaltalk_iv.rates import DEFAULT_RATES, STORAGE_SETTING, Limit, read_rates, read_store
 from kaltalk_iv.testing import add_organization, bearer, send_message
-from kaltalk_iv.windows import MOST_KEYS, Windows
-from tests.api.world import HOUR, Clock, build_app, dispose, engine_of
+from tests.api.world import Clock, build_app, dispose, engine_of
 from tests.support.statements import told_to
 
 Make = Callable[..., Flask]
@@ -274,24 +273,3 @@ def test_the_applications_own_limiter_and_ours_leave_each_other_alone(make: Make
 )
 def test_an_address_stands_for_its_network(one: str, another: str | None, is_same: bool) -> None:
     assert (network_of(one) == network_of(another)) is is_same
-
-
-def test_memory_is_bounded_and_drops_the_oldest() -> None:
-    clock = Clock()
-    windows = Windows(clock)
-    for number in range(3 * MOST_KEYS):
-        windows.incr(str(number), 60)
-
-    assert windows.get(str(3 * MOST_KEYS - 1)) == 1
-    assert windows.get("0") == 0
-    assert windows.reset() <= MOST_KEYS
-
-
-def test_a_clock_that_is_set_back_locks_nobody_out() -> None:
-    clock = Clock()
-    windows = Windows(clock)
-    assert [windows.incr("a", 60) for _ in range(2)] == [1, 2]
-    clock.move(-HOUR)
-
-    assert windows.incr("a", 60) == 1
-    assert windows.get_expiry("a") == clock.now + 60

@@ -1,6 +1,7 @@
 """What these tests share."""
 
 from tests.api.world import app, client, clock, org, postgresql_app, prepare_database, sqlite_app
+from tests.store.many import filled
 from tests.store.notes import connections, postgresql, sqlite
 
 __all__ = [
@@ -8,6 +9,7 @@ __all__ = [
     "client",
     "clock",
     "connections",
+    "filled",
     "org",
     "postgresql",
     "postgresql_app",

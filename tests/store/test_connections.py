@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from kaltalk_iv.store.connections import Connections
-from kaltalk_iv.store.database import UNAVAILABLE
+from kaltalk_iv.store.database import UNAVAILABLE, prepare_engine
 from kaltalk_iv.store.writing import Transaction
 from tests.store.notes import ADD, ADD_NOW, ALL, note, stored
 from tests.store.test_reading import is_closed
@@ -24,6 +24,19 @@ def strict(postgresql: Connections) -> Connections:
         connection.exec_driver_sql(f"ALTER DATABASE \"{name}\" SET default_transaction_isolation = 'serializable'")
     postgresql.engine.dispose()
     return postgresql
+
+
+def test_a_commit_is_on_the_disk_with_every_build_of_sqlite(sqlite_url: str) -> None:
+    engine = sa.create_engine(sqlite_url)
+    # As a build that does not wait for the disk by itself.
+    sa.event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous=NORMAL"))
+    prepare_engine(engine)
+    with engine.connect() as connection:
+        waits = connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
+    past = Connections(engine).take().cursor
+    past.execute("PRAGMA synchronous")
+    engine.dispose()
+    assert (waits, past.fetchone()) == (2, (2,))
 
 
 def test_a_place_is_not_lost_when_nothing_can_be_connected_to(postgresql: Connections) -> None:

@@ -14,9 +14,8 @@ from kaltalk_iv.service.settings import Actor
 from kaltalk_iv.state import current_state
 from kaltalk_iv.store import exposed
 from kaltalk_iv.testing import OrganizationForTests
-from tests.store.test_listing import FILL, plans
+from tests.store.many import COUNT, fill, plans
 
-COUNT = 20_000
 PAGE = 50
 COUNTED = 200  # as small beside these rows as it is beside a million
 FILL_CUSTOMERS = """
@@ -37,15 +36,11 @@ def leaked(app: Flask, org: OrganizationForTests, monkeypatch: pytest.MonkeyPatc
     with app.app_context():
         state = current_state()
         session = state.session
-        if session.get_bind().dialect.name == "postgresql":  # filling takes longer than a request may
-            session.execute(sa.text("SET LOCAL statement_timeout = 0"))
         for statement, every in ((FILL_CUSTOMERS, 1), (FILL_PROOFS, 4000), (FILL_PROOFS, 1)):
             current = session.execute(
                 sa.text("SELECT id FROM kaltalk_iv_secrets WHERE revoked_at IS NULL")
             ).scalar_one()
-            values = {"org": org.id, "count": COUNT, "secret": current, "every": every}
-            insert, select = statement.split("SELECT :org", 1)
-            session.execute(sa.text(f"{insert} {FILL} SELECT :org{select}"), values)
+            fill(session, statement, org=org.id, secret=current, every=every)
             if every > 1:
                 session.execute(sa.text("UPDATE kaltalk_iv_customer_proofs SET first_at = 0"))
                 _replace(session, org)

@@ -2,8 +2,6 @@
 
 import itertools
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -11,68 +9,20 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from kaltalk_iv.core.claims import Claims
 from kaltalk_iv.core.listing import Filters, Place, Status, read_search
-from kaltalk_iv.core.policy import State, Verdict
-from kaltalk_iv.core.sessions import WidgetSession
+from kaltalk_iv.core.policy import State
 from kaltalk_iv.service import closing, inbox
 from kaltalk_iv.service import settings as use_cases
 from kaltalk_iv.service.inbox import Listing
 from kaltalk_iv.service.settings import Actor
 from kaltalk_iv.state import current_state
-from kaltalk_iv.store import conversations, listing
+from kaltalk_iv.store import listing
 from kaltalk_iv.testing import OrganizationForTests, add_organization, identify, send_message, set_organization
 from tests.api.world import NOW, Clock, engine_of
+from tests.store.many import COUNT, plans, walks
 
 EVERY_FILTER = [Filters(state, status) for state in (None, *State) for status in (None, *Status)]
 ADA = "Ada Lovelace"
-COUNT = 20_000  # from so many on, both databases' planners prefer an index to a walk
-READ_IN_VAIN = 500
-MOST_STEPS = 100_000  # of SQLite's machine, for all queries of a page: less than a look at every row takes
-FILL = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)"
-FILL_CUSTOMERS = """
-INSERT INTO kaltalk_iv_customers (organization_id, id, external_id, external_id_proven, email, email_key, email_proven,
-  name, name_key, name_proven, verified, created_at, last_seen_at)
-SELECT :org, 'cus_' || i, 'u_' || i, false, 'p' || i || '@example.com', 'p' || i || '@example.com', false,
-  'Name ' || i, 'name ' || i, false, false, 0, 0 FROM n
-"""
-# One in 2,500 is proven by the secret that stands, one in ten by a revoked one, one in 5,000 is closed.
-FILL_CONVERSATIONS = """
-INSERT INTO kaltalk_iv_conversations (organization_id, id, customer_id, session_id, status, state, reason, secret_id,
-  standing, state_since, claimed_external_id, claimed_email, claimed_email_key, claimed_name, claimed_name_key,
-  message_count, unread_count, last_message_at, last_message, last_author, created_at)
-SELECT :org, 'con_' || i, CASE WHEN i % 10 <> 2 THEN 'cus_' || i END, 'ses_' || i,
-  CASE WHEN i % 5000 = 7 THEN 'closed' ELSE 'open' END,
-  CASE WHEN i % 10 = 1 OR i % 2500 = 0 THEN 'verified' WHEN i % 10 = 2 THEN 'anonymous' ELSE 'unverified' END, NULL,
-  CASE WHEN i % 2500 = 0 THEN :stands WHEN i % 10 = 1 THEN :revoked END,
-  CASE WHEN i % 2500 = 0 THEN :stands WHEN i % 10 = 1 THEN :revoked WHEN i % 10 = 2 THEN 'anonymous'
-    ELSE 'unverified' END,
-  0, 'v_' || i, 'c' || i || '@example.com', 'c' || i || '@example.com', 'Claim ' || i, 'claim ' || i,
-  1, CASE WHEN i % 4000 = 0 THEN 1 ELSE 0 END, i, 'Hello', 'visitor', 0 FROM n
-"""
-
-
-@pytest.fixture
-def filled(app: Flask, org: OrganizationForTests) -> Iterator[Session]:
-    """Give a session on a database with many conversations, a few of which are what a filter looks for."""
-    with app.app_context():
-        state = current_state()
-        state.commit(lambda db, now: use_cases.replace_secrets(db, state.settings, Actor("test", "local"), org.id, now))
-        revoked, stands = state.session.scalars(
-            sa.text("SELECT id FROM kaltalk_iv_secrets ORDER BY revoked_at IS NULL")
-        ).all()
-        values = {"count": COUNT, "org": org.id, "stands": stands, "revoked": revoked}
-        if state.session.get_bind().dialect.name == "postgresql":  # filling takes longer than a request may
-            state.session.execute(sa.text("SET LOCAL statement_timeout = 0"))
-        for statement in (FILL_CUSTOMERS, FILL_CONVERSATIONS):
-            insert, select = statement.split("SELECT :org", 1)
-            # SQLite takes the WITH of an INSERT before its SELECT, and so does PostgreSQL.
-            state.session.execute(sa.text(f"{insert} {FILL} SELECT :org{select}"), values)
-        state.session.commit()
-        if state.engine.dialect.name == "postgresql":  # which does so by itself; nobody does it for SQLite
-            state.session.execute(sa.text("ANALYZE"))
-        state.session.commit()
-        yield state.session
 
 
 def listed(app: Flask, organization_id: str, filters: Filters, place: Place | None = None, **options: bool) -> Listing:
@@ -91,40 +41,6 @@ def place_of(page: Listing, index: int) -> Place:
     """Return where the next page begins."""
     said = page.entries[index].conversation
     return Place(said.last_message_at, said.id)
-
-
-@contextmanager
-def plans(session: Session) -> Iterator[list[str]]:
-    """Collect the plan of each query and each UPDATE that is made meanwhile."""
-    engine = session.get_bind().engine
-    collected: list[str] = []
-    thousands = itertools.count()
-    is_sqlite = engine.dialect.name == "sqlite"
-    explain, analyze = ("EXPLAIN QUERY PLAN", "") if is_sqlite else ("EXPLAIN", "(ANALYZE, TIMING OFF)")
-
-    def note(_connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.startswith(("SELECT", "WITH", "UPDATE")):
-            options = "" if statement.startswith("UPDATE") else analyze  # which would change the rows twice
-            cursor.execute(f"{explain} {options} {statement}", parameters)
-            collected.append(statement + "\n" + "\n".join(str(row[-1]) for row in cursor.fetchall()))
-
-    sa.event.listen(engine, "before_cursor_execute", note)
-    if is_sqlite:  # its plans do not say how many rows were read, so its steps are counted
-        driver: Any = session.connection().connection.driver_connection
-        driver.set_progress_handler(lambda: next(thousands) and 0, 1000)
-    try:
-        yield collected
-        assert next(thousands) < MOST_STEPS // 1000
-    finally:
-        sa.event.remove(engine, "before_cursor_execute", note)
-
-
-def walks(plan: str) -> list[str]:
-    """Return the lines of ``plan`` that walk through conversations or customers, or read many in vain."""
-    steps = [line for line in plan.splitlines()[1:] if re.search(r"kaltalk_iv_(conversations|customers)", line)]
-    found = [line for line in steps if line.startswith("SCAN ") or "Seq Scan" in line]
-    removed = re.findall(r"Rows Removed by (?:Filter|Index Recheck): ([0-9]+)", plan)
-    return found + [f"{number} rows read in vain" for number in removed if int(number) > READ_IN_VAIN]
 
 
 def test_no_filter_and_no_search_walks_through_the_conversations(
@@ -156,33 +72,6 @@ def test_no_filter_and_no_search_walks_through_the_conversations(
                 re.findall(r"SEARCH kaltalk_iv_conversations .*\(organization_id=\?(?: AND status=\?)?\)", collected[0])
                 == []
             )
-
-
-def test_a_thread_is_found_by_who_speaks_without_a_walk_through_the_conversations(
-    filled: Session, org: OrganizationForTests
-) -> None:
-    visitor = WidgetSession(
-        id="ses_7",
-        organization_id=org.id,
-        customer_id="cus_7",
-        verdict=Verdict(State.VERIFIED, None),
-        claims=Claims("u_7"),
-        secret_id="sec_any",
-        proven_until=NOW,
-        expires_at=NOW,
-    )
-    with plans(filled) as made:
-        conversations.thread_of(filled, visitor, is_verified=True)
-        conversations.join_own_thread(filled, visitor, "Hello", NOW, is_verified=True)
-        conversations.nobodys_thread(filled, visitor)
-    assert len(made) == 5
-    for plan in made:
-        assert walks(plan) == [], plan
-    if "SEARCH" in made[-1]:  # SQLite, which by other indexes looks through a tenth of them
-        assert re.findall(r"SEARCH kaltalk_iv_conversations .*", made[-1])[0].endswith("(organization_id=? AND id=?)")
-        lines = re.findall(r"SEARCH kaltalk_iv_messages .*", "\n".join(made))
-        assert len(lines) == 3
-        assert {line.rpartition("(")[2] for line in lines} == {"organization_id=? AND session_id=?)"}
 
 
 def test_what_is_rare_is_found_among_many(filled: Session, org: OrganizationForTests) -> None:

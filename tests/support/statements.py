@@ -30,10 +30,17 @@ def told_to(engine: sa.Engine) -> Iterator[list[Told]]:
         else:
             connection.set_trace_callback(note)
 
+    with each_connection(engine, watch):
+        yield told
+
+
+@contextmanager
+def each_connection(engine: sa.Engine, watch: Callable[[Any, object], None]) -> Iterator[None]:
+    """Have ``watch`` see each connection of the driver that the block uses: all are made in it, and closed after it."""
     engine.dispose()
     sa.event.listen(engine, "connect", watch)
     try:
-        yield told
+        yield
     finally:
         sa.event.remove(engine, "connect", watch)
         engine.dispose()

@@ -322,9 +322,9 @@ def upgrade() -> None:
     create_tenant_table(
         "kaltalk_iv_messages",
         sa.Column("organization_id", sa.String(length=64), nullable=False),
-        sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("conversation_id", sa.String(length=64), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("author", sa.String(length=16), nullable=False),
         sa.Column("author_name", sa.Text(), nullable=True),
         sa.Column("session_id", sa.String(length=64), nullable=False),
@@ -344,8 +344,7 @@ def upgrade() -> None:
             ["kaltalk_iv_organizations.id"],
             name=op.f("fk_kaltalk_iv_messages_kaltalk_iv_organizations"),
         ),
-        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_kaltalk_iv_messages")),
-        sa.UniqueConstraint("organization_id", "conversation_id", "position", name="uq_kaltalk_iv_messages_position"),
+        sa.PrimaryKeyConstraint("organization_id", "conversation_id", "position", name=op.f("pk_kaltalk_iv_messages")),
         sa.UniqueConstraint(
             "organization_id", "session_id", "client_message_id", name="uq_kaltalk_iv_messages_client_message_id"
         ),
