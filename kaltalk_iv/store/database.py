@@ -2,6 +2,7 @@
 
 import math
 import secrets
+import sqlite3
 import time
 from functools import partial
 from typing import Any, Literal
@@ -20,6 +21,7 @@ UNAVAILABLE = (OperationalError, InterfaceError, InternalError, IntegrityError, 
 TIMEOUT_SECONDS = 5
 CONNECTIONS = 10
 _REST_SECONDS = 1.0
+_ASK_AGAIN_SECONDS = 0.01
 _RESTS_SINCE = "kaltalk_rests_since"
 # A session that holds locks and says nothing belongs to a process that hangs: others wait for it no longer than this.
 _IDLE_IN_TRANSACTION_SECONDS = 60
@@ -110,9 +112,28 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
     With such a log some builds of SQLite commit before the disk has it: a power cut would bring a revoked secret back.
     """
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    _keep_write_ahead_log(cursor)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _keep_write_ahead_log(cursor: Any) -> None:
+    """Have the file keep a write-ahead log, which it goes on with: of those who find a new file, one sees to it.
+
+    The others are refused at once, where SQLite waits for all else. So they ask again, for as long as it would wait.
+    """
+    cursor.execute("PRAGMA busy_timeout")
+    until = time.monotonic() + cursor.fetchone()[0] / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_ASK_AGAIN_SECONDS)
+        else:
+            return
 
 
 def _note_rest(_connection: Any, record: PoolEntry) -> None:
