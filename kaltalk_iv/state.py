@@ -55,11 +55,17 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Somebody whom the guard lets into one organization's dashboard."""
+    """Somebody whom the guard lets into one organization's dashboard. Two may have one name, but never one login."""
 
     name: str
     organization_id: str
     role: Role = Role.AGENT
+    login: str | None = None
+
+    @property
+    def in_full(self) -> str:
+        """Who it was and nobody else, for the audit trail and the limits."""
+        return self.name if self.login is None else f"{self.name} ({self.login})"
 
 
 Guard = Callable[[], Viewer | Response | None]

@@ -38,7 +38,7 @@ def session_guard() -> Viewer | AnyResponse | None:
     state = current_state()
     agent = agents.agent_for(state.session, session.get(_COOKIE_KEY), state.clock())
     if agent is not None:
-        return Viewer(agent.name, agent.organization_id, Role(agent.role))
+        return Viewer(agent.name, agent.organization_id, Role(agent.role), agent.login)
     if request.method != "GET":
         return redirect(url_for("kaltalk_iv_login.show"), HTTPStatus.SEE_OTHER)
     wanted = request.script_root + request.full_path.rstrip("?")

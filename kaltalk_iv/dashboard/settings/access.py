@@ -51,7 +51,7 @@ def admin_only(view: View) -> View:
 
 def actor() -> Actor:
     """Return who acts and from where, for the audit trail."""
-    return Actor(viewer().name, request.remote_addr or "unknown")
+    return Actor(viewer().in_full, request.remote_addr or "unknown")
 
 
 def stop(status: int, heading: str, sentence: str, latest: AuditRecord | None = None) -> Response:
@@ -76,7 +76,7 @@ def done(what: str, endpoint: str = "settings", anchor: str | None = None) -> An
 
 def _count(limit: Limit) -> None:
     """Count one more of what this viewer does here. Raises RateLimited."""
-    current_state().limiter.hit(limit, viewer().organization_id, viewer().name)
+    current_state().limiter.hit(limit, viewer().organization_id, viewer().in_full)
 
 
 def _latest() -> AuditRecord | None:
