@@ -29,12 +29,12 @@ _signer.register_algorithm("HS256", _hs256)
 
 
 def sign_user_jwt(user: Any, secret: str | None, *, now: float | None = None) -> str | None:
-    """A token that says for one hour who `user` is; None without a usable secret, never an unsigned one.
+    """A token that says for one hour who `user` is; None without an id or a usable secret, never an unsigned one.
 
     `user.id` must never change: a `sub` that people can edit splits their history in two.
     """
     key = usable_key(secret)
-    if key is None:
+    if key is None or user.id is None:
         return None
     iat = int(time.time() if now is None else now)
     claims = {"sub": str(user.id), "email": user.email, "name": user.name, "iat": iat, "exp": iat + LIFETIME}

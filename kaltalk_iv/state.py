@@ -64,8 +64,8 @@ class Viewer:
 
     @property
     def in_full(self) -> str:
-        """Who it was and nobody else, for the audit trail and the limits."""
-        return self.name if self.login is None else f"{self.name} ({self.login})"
+        """Login and name, for the audit trail: the login first, so that no name can be taken for another's login."""
+        return f"{self.login} ({self.name})" if self.login else self.name
 
 
 Guard = Callable[[], Viewer | Response | None]

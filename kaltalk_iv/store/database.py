@@ -21,7 +21,9 @@ UNAVAILABLE = (OperationalError, InterfaceError, InternalError, IntegrityError, 
 TIMEOUT_SECONDS = 5
 CONNECTIONS = 10
 _REST_SECONDS = 1.0
+_NEW_FILE_SECONDS = 0.5
 _ASK_AGAIN_SECONDS = 0.01
+_PRIMARY_CODE = 0xFF  # of an error of SQLite; the other bits say more of the cause
 _RESTS_SINCE = "kaltalk_rests_since"
 # A session that holds locks and says nothing belongs to a process that hangs: others wait for it no longer than this.
 _IDLE_IN_TRANSACTION_SECONDS = 60
@@ -121,15 +123,15 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
 def _keep_write_ahead_log(cursor: Any) -> None:
     """Have the file keep a write-ahead log, which it goes on with: of those who find a new file, one sees to it.
 
-    The others are refused at once, where SQLite waits for all else. So they ask again, for as long as it would wait.
+    The others are refused at once, where SQLite waits for all else. So they ask again for a while, and not for long:
+    SQLAlchemy lets one thread after the other do this until one has.
     """
-    cursor.execute("PRAGMA busy_timeout")
-    until = time.monotonic() + cursor.fetchone()[0] / 1000
+    until = time.monotonic() + _NEW_FILE_SECONDS
     while True:
         try:
             cursor.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+            if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 raise
             time.sleep(_ASK_AGAIN_SECONDS)
         else:

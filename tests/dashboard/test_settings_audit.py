@@ -26,7 +26,7 @@ def test_a_line_says_who_when_from_where_and_what(admin: Admin) -> None:
 
     [row] = [row for row in admin.page().one(class_="trail").all("tr") if "Changed the mode" in row.text]
 
-    assert "Grace Hopper (grace)" in row.text
+    assert "grace (Grace Hopper)" in row.text
     assert "optional to off" in row.text
     assert "127.0.0.1" in row.text
     assert row.one("time")["datetime"] == "2026-01-01T12:00:01Z"

@@ -33,7 +33,7 @@ def test_reveal_shows_the_secret_to_whoever_knows_the_password_and_leaves_a_line
     assert answer.status_code == 200
     assert read_page(answer.text).one(id="secret").text == admin.organization.secret
     assert answer.headers["Cache-Control"] == "no-store"
-    [line] = [line for line in admin.audit() if line.actor == "Grace Hopper (grace)"]
+    [line] = [line for line in admin.audit() if line.actor == "grace (Grace Hopper)"]
     assert (line.action, line.address) == ("secret_revealed", "127.0.0.1")
 
 
@@ -274,4 +274,4 @@ def test_two_admins_who_rotate_at_once_make_one_new_secret(admin: Admin) -> None
 
     assert (first.status_code, late.status_code) == (303, 409)
     assert len(admin.secrets()) == 2
-    assert re.search(r"rotated the signing secret, by\s+<bdi>Grace Hopper \(grace\)</bdi>", late.text)
+    assert re.search(r"rotated the signing secret, by\s+<bdi>grace \(Grace Hopper\)</bdi>", late.text)

@@ -56,6 +56,10 @@ def test_the_token_holds_these_claims_and_lives_exactly_one_hour() -> None:
     }
 
 
+def test_a_user_who_is_not_stored_yet_gets_no_token() -> None:
+    assert identity.sign_user_jwt(Person(id=None), SECRET) is None
+
+
 def test_the_clock_of_the_machine_is_the_default() -> None:
     token = identity.sign_user_jwt(Person(), SECRET)
     assert token is not None

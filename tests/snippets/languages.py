@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.support.needs import require
 from tests.support.node import FOLDER as NODE
 
+_SECONDS = 120  # Go compiles its own library at the first run
 GO_LIBRARY = Path("/usr/share/gocode/src/github.com/golang-jwt/jwt")
 
 _PYTHON = """\
@@ -89,6 +90,7 @@ class Language:
     packages: str  # Debian's
     probe: tuple[str, ...] = ()  # a command that succeeds where the library is there
     environment: Mapping[str, str] = field(default_factory=dict)
+    says_without_secret: str = "KALTALK_IV_SECRET is not set"
 
     def run(self, code: str, customer: Mapping[str, object], secret: str | None, folder: Path) -> "Ran":
         """Run ``code`` for ``customer``, with KALTALK_IV_SECRET as given or not set. Skips without the language."""
@@ -110,6 +112,7 @@ class Language:
             capture_output=True,
             check=False,
             encoding="utf-8",
+            timeout=_SECONDS,
         )
         return Ran(done.returncode == 0, done.stdout.strip(), done.stderr)
 
@@ -124,7 +127,15 @@ class Ran:
 
 
 LANGUAGES = (
-    Language("Node", "sign.js", _NODE, ("node",), "nodejs", environment={"NODE_PATH": str(NODE / "node_modules")}),
+    Language(
+        "Node",
+        "sign.js",
+        _NODE,
+        ("node",),
+        "nodejs",
+        environment={"NODE_PATH": str(NODE / "node_modules")},
+        says_without_secret="secretOrPrivateKey must have a value",
+    ),
     Language("Python", "sign.py", _PYTHON, (sys.executable,), "python3"),
     Language("Ruby", "sign.rb", _RUBY, ("ruby",), "ruby ruby-jwt", ("ruby", "-e", 'require "jwt"')),
     Language(

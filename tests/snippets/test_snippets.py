@@ -15,6 +15,10 @@ from kaltalk_iv.state import current_state
 from kaltalk_iv.testing import OrganizationForTests
 from tests.snippets.languages import LANGUAGES, NOT_RUN, Language
 
+PARAMETERS = [
+    pytest.param(language, id=language.name, marks=[pytest.mark.node] if language.name == "Node" else [])
+    for language in LANGUAGES
+]
 CODE = {snippet.language: snippet.code for snippet in SNIPPETS}
 CUSTOMERS: dict[str, dict[str, Any]] = {
     "plain": {"id": "u_3fX9", "email": "ada@example.com", "name": "Ada Lovelace"},
@@ -23,7 +27,7 @@ CUSTOMERS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(params=LANGUAGES, ids=lambda language: language.name)
+@pytest.fixture(params=PARAMETERS)
 def language(request: pytest.FixtureRequest) -> Language:
     """Give each language that is run; Node's library is installed by the fixture of Node's tokens."""
     if request.param.name == "Node":
@@ -58,7 +62,15 @@ def test_its_token_verifies_and_test_it_says_at_most_that_a_number_is_fine(
     assert claims == {"email": customer["email"], "name": customer["name"]}
 
 
+def test_a_customer_without_an_id_is_nobody(
+    language: Language, app: Flask, org: OrganizationForTests, tmp_path: Path
+) -> None:
+    ran = language.run(CODE[language.name], CUSTOMERS["plain"] | {"id": None}, org.secret, tmp_path)
+    assert not report(app, org, ran.printed).verifies
+
+
 @pytest.mark.parametrize("secret", [None, ""], ids=["unset", "empty"])
-def test_without_a_secret_it_signs_nothing(secret: str | None, language: Language, tmp_path: Path) -> None:
+def test_without_a_secret_it_signs_nothing_and_says_why(secret: str | None, language: Language, tmp_path: Path) -> None:
     ran = language.run(CODE[language.name], CUSTOMERS["plain"], secret, tmp_path)
     assert (ran.well, ran.printed) == (False, "")
+    assert language.says_without_secret in ran.complaint

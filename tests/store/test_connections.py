@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from kaltalk_iv.store.connections import Connections
-from kaltalk_iv.store.database import UNAVAILABLE, engine_options, prepare_engine
+from kaltalk_iv.store.database import UNAVAILABLE, prepare_engine
 from kaltalk_iv.store.writing import Transaction
 from tests.store.notes import ADD, ADD_NOW, ALL, note, stored
 from tests.store.test_reading import is_closed
@@ -41,20 +41,19 @@ def test_a_commit_is_on_the_disk_with_every_build_of_sqlite(sqlite_url: str) -> 
     assert (waits, past.fetchone()) == (2, (2,))
 
 
-def test_a_new_file_that_another_writes_is_waited_for_as_long_as_for_all_else(sqlite_url: str) -> None:
-    hasty, patient = (sa.create_engine(sqlite_url, **engine_options(sqlite_url, timeout=wait)) for wait in (0.1, 10))
-    for engine in (hasty, patient):
-        prepare_engine(engine)
-    with closing(sqlite3.connect(str(hasty.url.database), isolation_level=None, check_same_thread=False)) as another:
+def test_a_new_file_that_another_writes_is_waited_for_a_while(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = sa.create_engine(sqlite_url)
+    prepare_engine(engine)
+    with closing(sqlite3.connect(str(engine.url.database), isolation_level=None)) as another:
         another.execute("BEGIN IMMEDIATE")
         with pytest.raises(sa.exc.OperationalError, match="database is locked"):
-            hasty.connect()
-        end = threading.Timer(0.3, another.execute, ["COMMIT"])
-        end.start()
-        with patient.connect() as connection:
+            engine.connect()
+        # What is slept after the first refusal is the time that the other needs.
+        monkeypatch.setattr("kaltalk_iv.store.database.time.sleep", lambda _seconds: another.execute("COMMIT"))
+        with engine.connect() as connection:
             assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
-        end.join()
-    patient.dispose()
+        assert not another.in_transaction
+    engine.dispose()
 
 
 def test_a_place_is_not_lost_when_nothing_can_be_connected_to(postgresql: Connections) -> None:

@@ -76,7 +76,8 @@ def done(what: str, endpoint: str = "settings", anchor: str | None = None) -> An
 
 def _count(limit: Limit) -> None:
     """Count one more of what this viewer does here. Raises RateLimited."""
-    current_state().limiter.hit(limit, viewer().organization_id, viewer().in_full)
+    who = viewer()
+    current_state().limiter.hit(limit, who.organization_id, who.login or who.name)
 
 
 def _latest() -> AuditRecord | None:

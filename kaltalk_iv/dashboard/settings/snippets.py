@@ -18,10 +18,13 @@ import time
 
 import jwt
 
+secret = os.environ.get("KALTALK_IV_SECRET")
+if not secret:
+    raise RuntimeError("KALTALK_IV_SECRET is not set")
 now = int(time.time())
 user_jwt = jwt.encode(
-    {"sub": str(user.id), "email": user.email, "name": user.name, "iat": now, "exp": now + 3600},
-    os.environ["KALTALK_IV_SECRET"],
+    {"sub": str(user.id or ""), "email": user.email, "name": user.name, "iat": now, "exp": now + 3600},
+    secret,
     algorithm="HS256",
 )"""
 
@@ -34,27 +37,31 @@ process.env.KALTALK_IV_SECRET, { algorithm: "HS256", expiresIn: "1h" });"""
 _PHP = """\
 use Firebase\\JWT\\JWT;
 
+$secret = getenv('KALTALK_IV_SECRET') ?: throw new RuntimeException('KALTALK_IV_SECRET is not set');
 $now = time();
 $userJwt = JWT::encode(
     ['sub' => (string) $user->id, 'email' => $user->email, 'name' => $user->name, 'iat' => $now, 'exp' => $now + 3600],
-    getenv('KALTALK_IV_SECRET'),
+    $secret,
     'HS256'
 );"""
 
 _RUBY = """\
 require "jwt"
 
+secret = ENV.fetch("KALTALK_IV_SECRET", "")
+raise "KALTALK_IV_SECRET is not set" if secret.empty?
+
 now = Time.now.to_i
 user_jwt = JWT.encode(
   { sub: user.id.to_s, email: user.email, name: user.name, iat: now, exp: now + 3600 },
-  ENV.fetch("KALTALK_IV_SECRET"),
+  secret,
   "HS256"
 )"""
 
 _GO = """\
 func signUserJWT(user User) (string, error) {
 	secret := os.Getenv("KALTALK_IV_SECRET")
-	if secret == "" { // with an empty key, too, a token is signed
+	if secret == "" { // an empty key would sign, too
 		return "", errors.New("KALTALK_IV_SECRET is not set")
 	}
 	now := time.Now()
@@ -82,7 +89,10 @@ var secret = Environment.GetEnvironmentVariable("KALTALK_IV_SECRET")!;
 var key = new SymmetricSecurityKey(Encoding.UTF8.GetBytes(secret));
 var userJwt = new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
 {
-    Claims = new Dictionary<string, object> { ["sub"] = user.Id, ["email"] = user.Email, ["name"] = user.Name },
+    Claims = new Dictionary<string, object>
+    {
+        ["sub"] = user.Id.ToString(), ["email"] = user.Email, ["name"] = user.Name,
+    },
     Expires = DateTime.UtcNow.AddHours(1),
     SigningCredentials = new SigningCredentials(key, SecurityAlgorithms.HmacSha256),
 });"""
@@ -92,7 +102,7 @@ SNIPPETS = (
     Snippet("Python", "PyJWT", _PYTHON),
     Snippet("PHP", "firebase/php-jwt", _PHP),
     Snippet("Ruby", "jwt", _RUBY),
-    Snippet("Go", "golang-jwt/jwt v5", _GO),
+    Snippet("Go", "github.com/golang-jwt/jwt/v5", _GO),
     Snippet("Java", "com.auth0:java-jwt", _JAVA),
     Snippet("C#", "Microsoft.IdentityModel.JsonWebTokens", _CSHARP),
 )
