@@ -1,5 +1,6 @@
 """Where filled databases are kept: a folder with a PostgreSQL cluster, SQLite files and their keys."""
 
+import hashlib
 import json
 import os
 import secrets
@@ -15,6 +16,7 @@ from flask import Flask
 
 from bench.rows import LARGE, SMALL_ONES
 from kaltalk_iv import generate_encryption_key, migrations
+from kaltalk_iv.migrations import versions
 from kaltalk_iv.server import create_app
 from kaltalk_iv.service import agents
 from kaltalk_iv.service import settings as use_cases
@@ -87,15 +89,16 @@ class Place:
             cluster.stop()
 
     def find(self, kind: str, size: str) -> Filled | None:
-        """Return the database of this kind and size, or None when it is not there, or only in part."""
+        """Return the database of this kind and size, or None when it is not there, only in part, or of other tables."""
         kept = self._kept(kind, size)
-        return Filled(**json.loads(kept.read_text())) if kept.exists() else None
+        found = json.loads(kept.read_text()) if kept.exists() else {}
+        return Filled(**found["filled"]) if found.get("tables") == _tables() else None
 
     def keep(self, filled: Filled) -> None:
         """Note that the database is filled. Its keys open nothing else, and still only their owner reads them."""
         kept = self._kept(filled.kind, filled.size)
         kept.touch(mode=0o600)
-        kept.write_text(json.dumps(asdict(filled)))
+        kept.write_text(json.dumps({"tables": _tables(), "filled": asdict(filled)}))
 
     def create(self, kind: str, size: str, partitions: int | None) -> tuple[Filled, sa.Engine, str]:
         """Return a database with KalTalk's tables, an agent and a hundred organizations, one of them with two secrets.
@@ -153,6 +156,12 @@ def open_place(folder: str | None) -> Iterator[Place]:
         yield Place(made)
     finally:
         shutil.rmtree(made)
+
+
+def _tables() -> str:
+    """Return what tells the tables that the migrations of this checkout make from those of another."""
+    files = sorted(Path(versions.__path__[0]).glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _found(app: Flask, password: str) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from ..core.listing import Place, Search, Status
 from ..models import Conversation, Customer
+from .database import one_of
 from .inbox import InboxRow, inbox_row, inbox_rows
 
 SEARCH_WIDTH = 500  # matches by one key that a search looks through, so that one letter does not walk a million rows
@@ -61,7 +62,7 @@ def list_page(
     found: dict[str, InboxRow] = {}
     for first in range(0, len(lanes), _RANGES_AT_ONCE):
         some = lanes[first : first + _RANGES_AT_ONCE]
-        rows = _rows_of(organization_id, some, matches, place, newer=newer, limit=limit)
+        rows = _rows_of(session, organization_id, some, matches, place, newer=newer, limit=limit)
         found |= {row[0]: inbox_row(row) for row in session.execute(rows)}
     newest_first = sorted(found.values(), key=_place_of, reverse=True)
     return newest_first[-limit:] if newer else newest_first[:limit]
@@ -101,6 +102,7 @@ def count_unread(session: Session, organization_id: str, up_to: int) -> int:
 
 
 def _rows_of(
+    session: Session,
     organization_id: str,
     lanes: Sequence[Lane],
     matches: Matches | None,
@@ -115,7 +117,7 @@ def _rows_of(
     if matches is None:
         keys = [_range(organization_id, lane, place, newer=newer, limit=limit) for lane in lanes]
     else:
-        keys = [_matching(organization_id, lanes, matches, place, newer=newer, limit=limit)]
+        keys = [_matching(session, organization_id, lanes, matches, place, newer=newer, limit=limit)]
     page = _page_of(keys, newer=newer, limit=limit)
     return rows.join(page, page.c.id == Conversation.id)
 
@@ -133,7 +135,14 @@ def _in_lane(lane: Lane) -> list[sa.ColumnElement[bool]]:
 
 
 def _matching(
-    organization_id: str, lanes: Sequence[Lane], matches: Matches, place: Place | None, *, newer: bool, limit: int
+    session: Session,
+    organization_id: str,
+    lanes: Sequence[Lane],
+    matches: Matches,
+    place: Place | None,
+    *,
+    newer: bool,
+    limit: int,
 ) -> sa.Select[Any]:
     """Weigh what a search found, and nothing else: its rows are read by their ids first.
 
@@ -144,7 +153,7 @@ def _matching(
     columns = (*_KEY, Conversation.status, Conversation.standing, Conversation.customer_id)
     ids = ((Conversation.customer_id, matches.customer_ids), (Conversation.id, matches.conversation_ids))
     by_ids = (
-        sa.select(*columns).where(Conversation.organization_id == organization_id, column.in_(some))
+        sa.select(*columns).where(Conversation.organization_id == organization_id, one_of(session, column, some))
         for column, some in ids
     )
     found = sa.union(*by_ids).cte("matching").prefix_with("MATERIALIZED")
