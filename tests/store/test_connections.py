@@ -35,10 +35,12 @@ def test_a_commit_is_on_the_disk_with_every_build_of_sqlite(sqlite_url: str) -> 
     prepare_engine(engine)
     with engine.connect() as connection:
         waits = connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
-    past = Connections(engine).take().cursor
-    past.execute("PRAGMA synchronous")
+    past = Connections(engine)
+    opened = past.take()
+    waits_past = opened.cursor.execute("PRAGMA synchronous").fetchone()
+    past.give_up(opened)
     engine.dispose()
-    assert (waits, past.fetchone()) == (2, (2,))
+    assert (waits, waits_past) == (2, (2,))
 
 
 def test_a_new_file_that_another_writes_is_waited_for_a_while(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
