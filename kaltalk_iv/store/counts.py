@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from ..models import IdentifyCount
+from .sources import dialect_of
 
 HOUR_SECONDS = 3600
 KEPT_SECONDS = 8 * 24 * 3600  # the report looks back seven days, and one more for the hour that is running
@@ -29,7 +30,7 @@ class CountRow:
 
 def add_counts(session: Session, rows: Iterable[CountRow], now: float) -> None:
     """Add ``rows`` to what is there, and forget what no report looks at any more."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    insert = postgresql.insert if dialect_of(session) == "postgresql" else sqlite.insert
     # In one order, so that two workers that write at once wait for each other and never in a circle.
     for row in sorted(rows, key=lambda row: (row.organization_id, row.hour, row.outcome, row.reason)):
         values = {name: getattr(row, name) for name in CountRow.__slots__}

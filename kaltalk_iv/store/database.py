@@ -4,16 +4,13 @@ import math
 import secrets
 import sqlite3
 import time
-from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry as PoolEntry
 
 from ..models import Base
@@ -50,17 +47,6 @@ def spelled_out(author: Literal["visitor", "agent", "event"]) -> sa.ColumnElemen
     PostgreSQL's lasting plans cannot use the index.
     """
     return sa.literal_column(f"'{author}'", sa.String)
-
-
-def one_of(session: Session, column: sa.SQLColumnExpression[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
-    """Return the condition that ``column`` is one of very many ``values``.
-
-    PostgreSQL takes them as one array: as a parameter each, the statement would be another one for each number of
-    them, written, read and planned anew each time.
-    """
-    if session.get_bind().dialect.name == "postgresql":
-        return column == sa.any_(sa.literal(list(values), ARRAY(sa.String)))
-    return column.in_(values)
 
 
 def normalise_url(url: str) -> str:

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from ..core.listing import Place, Search, Status
 from ..models import Conversation, Customer
-from .database import one_of
 from .inbox import InboxRow, inbox_row, inbox_rows
+from .sources import one_of
 
 SEARCH_WIDTH = 500  # matches by one key that a search looks through, so that one letter does not walk a million rows
 

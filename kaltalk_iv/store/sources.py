@@ -27,6 +27,17 @@ def dialect_of(source: Writer) -> str:
     return dialect.name
 
 
+def one_of(source: Writer, column: sa.SQLColumnExpression[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Return the condition that ``column`` is one of very many ``values``.
+
+    PostgreSQL takes them as one array: as a parameter each, the statement would be another one for each number of
+    them, written, read and planned anew each time.
+    """
+    if dialect_of(source) == "postgresql":
+        return column == sa.any_(sa.literal(list(values), postgresql.ARRAY(sa.String)))
+    return column.in_(values)
+
+
 def run(source: Source, statement: Statement, values: Values) -> Sequence[Row]:
     """Return the rows of ``statement``, which is built once, lives on, and takes its ``values`` by name.
 
