@@ -16,6 +16,8 @@
   const SLEEP_AFTER = 600_000;
   const TEXT_LIMIT = 4_000;
   const PAGE_FULL = 50;
+  const TABS_PROVEN = 100; // what another tab has to answer a person with a token, whom the server knows anyway
+  const TABS_UNPROVEN = 500; // and anybody else, whom nothing but that session makes the same visitor
   const HOST_PAUSE = 5_000; // after a call of getUserJwt; three times as long after each that brought nothing
   const HOST_TRIES = 6; // that bring nothing new; then the page has to be looked at again
 
@@ -793,7 +795,10 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
     if (isOther(who, me.who)) return shutDown(); // somebody else has logged in
     if (!isSame(who, me.who)) return;
     if (type === "hello" && me.visitor && me.token) return tellTabs("session", me);
-    if (type === "session" && me.token === undefined) me.token = token;
+    if (type === "session" && me.token === undefined) {
+      me.token = token;
+      me.onJoined?.();
+    }
     if (visitor !== me.visitor || !me.visitor) return;
     if (type === "session" && !isStale(userJwt, me.userJwt)) { // one tab renews for all
       Object.assign(me, { token, userJwt, stale: false, fresh: false, cursor: null, asks: 0 });
@@ -808,7 +813,10 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
   async function askTabs(me, who) {
     if (isNobody(me.who)) me.who = who;
     tellTabs("hello", { ...me, who });
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => {
+      me.onJoined = resolve;
+      setTimeout(resolve, !channel ? 0 : me.userJwt ? TABS_PROVEN : TABS_UNPROVEN);
+    });
   }
 
   /** Ends the sessions of this tab; before init too, for what an earlier page left. */

@@ -54,6 +54,7 @@ def register(page: Page, day: Day, username: str, name: str) -> None:
     page.get_by_label("Username").fill(username)
     page.get_by_role("main").get_by_role("button").click()
     expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    page.wait_for_load_state()
 
 
 def token_of(page: Page, day: Day, username: str, name: str = "") -> str:

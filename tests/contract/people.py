@@ -34,11 +34,13 @@ class Customer:
         self.page.get_by_label("Password").fill(PASSWORD)
         self.page.get_by_role("main").get_by_role("button", name="Log in").click()
         expect(self.page.get_by_role("button", name="Log out")).to_be_visible()
+        self.page.wait_for_load_state()  # the button is in the page's head, the chat at its foot
 
     def log_out(self) -> None:
         """Sign out of the shop."""
         self.page.get_by_role("button", name="Log out").click()
         expect(self.page.get_by_role("link", name="Log in").first).to_be_visible()
+        self.page.wait_for_load_state()
 
     def visit(self, path: str = "/") -> None:
         """Load a page of the shop."""

@@ -32,9 +32,9 @@ class Shop:
         self._in_flight += change
 
     def settle(self) -> None:
-        """Wait until the page, which had its turns meanwhile, has asked for nothing for a third of a second."""
+        """Wait until the page has asked for nothing for as long as it may wait for other tabs, and some more."""
         still = 0
-        while still < 6:
+        while still < 14:
             self.page.wait_for_timeout(50)
             self.page.evaluate("0")
             still = still + 1 if self._in_flight == 0 else 0

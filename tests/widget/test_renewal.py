@@ -108,8 +108,10 @@ def test_an_identity_that_the_server_calls_lost_is_renewed_at_once(shop: Shop, k
     visit(shop, f"return '{user_token('ada', iat=IAT + 60)}';").open()
     shop.say("Hello")
     shop.expect_statuses("sent")
+    shop.settle()
     kaltalk.state = "unverified"
     shop.page.clock.fast_forward(4_000)
+    shop.wait_for(lambda: asked(shop) > 0)
     shop.settle()
     assert asked(shop) == 1
 
