@@ -1,6 +1,6 @@
 """The widget's script as browsers get it: without the comments and the indentation that its readers need, compressed.
 
-``static/kaltalk.js`` is what to read and to change. No build step: the lines are taken out when it is first asked for.
+``static/kaltalk.js`` is what to read and to change. No build step: they are taken out when it is first asked for.
 """
 
 import gzip
@@ -12,15 +12,19 @@ from pathlib import Path
 from flask import Response, request
 
 _SOURCE = Path(__file__).parent.parent / "static" / "kaltalk.js"
-# Whole lines alone: what is beside code, or in a text that begins elsewhere on its line, stays as it is.
+# Whole lines, and the end of a line after a statement, a block or an entry. What looks like one elsewhere may be text.
 _COMMENT_LINES = re.compile(r"^[ \t]*(?://.*|/\*(?:(?!\*/)[\s\S])*\*/[ \t]*)\n", re.MULTILINE)
+_COMMENT_ENDS = re.compile(r"(?<=[;{},]) // .*$", re.MULTILINE)
 _INDENTATION = re.compile(r"^[ \t]+|^\n", re.MULTILINE)
 
 
 @cache
 def script() -> bytes:
     """Return the script, UTF-8."""
-    return _INDENTATION.sub("", _COMMENT_LINES.sub("", _SOURCE.read_text(encoding="utf-8"))).encode()
+    lean = _SOURCE.read_text(encoding="utf-8")
+    for left_out in (_COMMENT_LINES, _COMMENT_ENDS, _INDENTATION):
+        lean = left_out.sub("", lean)
+    return lean.encode()
 
 
 @cache

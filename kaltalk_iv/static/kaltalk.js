@@ -16,8 +16,7 @@
   const SLEEP_AFTER = 600_000;
   const TEXT_LIMIT = 4_000;
   const PAGE_FULL = 50;
-  const TABS_PROVEN = 100; // what another tab has to answer a person with a token, whom the server knows anyway
-  const TABS_UNPROVEN = 500; // and anybody else, whom nothing but that session makes the same visitor
+  const TABS_LIMIT = 500; // for another tab to answer
   const HOST_PAUSE = 5_000; // after a call of getUserJwt; three times as long after each that brought nothing
   const HOST_TRIES = 6; // that bring nothing new; then the page has to be looked at again
 
@@ -109,6 +108,8 @@
   const isSame = (a, b) => (a[0] || b[0] ? a[0] === b[0] : a[1] === b[1]);
   /** Two people for sure: an id and an e-mail cannot be compared. */
   const isOther = (a, b) => !a[0] === !b[0] && !isSame(a, b) && !isNobody(a) && !isNobody(b);
+  /** Whether the first answer about b is about whom the page named, if it named anyone: an e-mail may get its id. */
+  const mayBecome = (a, b) => isNobody(a) || (!isOther(a, b) && a[1] === b[1]);
 
   /** Whether a token of the same person is no newer than the one there is, or none at all. */
   function isStale(given, current) {
@@ -298,7 +299,7 @@
   function adopt(me, { identity, session, warnings }, who) {
     const visitor = String(session.id ?? session.token);
     const isFirst = me.visitor === undefined;
-    const isMine = me.visitor === visitor || isSame(me.who, who) || (isFirst && isNobody(me.who));
+    const isMine = me.visitor === visitor || isSame(me.who, who) || (isFirst && mayBecome(me.who, who));
     if (!isMine || (!isFirst && me.visitor !== visitor)) forget(me, isMine);
     // The cursor starts again: the new session may see more or less of the thread.
     Object.assign(me, { token: session.token, visitor, who, stale: false, cursor: null });
@@ -793,12 +794,12 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
     if (type === "shutdown") return shutDown();
     if (!me || key !== BASE + me.key) return;
     if (isOther(who, me.who)) return shutDown(); // somebody else has logged in
-    if (!isSame(who, me.who)) return;
-    if (type === "hello" && me.visitor && me.token) return tellTabs("session", me);
-    if (type === "session" && me.token === undefined) {
+    if (type === "session" && me.token === undefined && isSame(who, me.asked ?? me.who)) {
       me.token = token;
-      me.onJoined?.();
+      me.stopAsking?.();
     }
+    if (!isSame(who, me.who)) return;
+    if (type === "hello" && me.visitor && !me.stale) return tellTabs("session", me);
     if (visitor !== me.visitor || !me.visitor) return;
     if (type === "session" && !isStale(userJwt, me.userJwt)) { // one tab renews for all
       Object.assign(me, { token, userJwt, stale: false, fresh: false, cursor: null, asks: 0 });
@@ -812,11 +813,15 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
   /** Joins the session that this person has in another tab. */
   async function askTabs(me, who) {
     if (isNobody(me.who)) me.who = who;
-    tellTabs("hello", { ...me, who });
-    await new Promise((resolve) => {
-      me.onJoined = resolve;
-      setTimeout(resolve, !channel ? 0 : me.userJwt ? TABS_PROVEN : TABS_UNPROVEN);
-    });
+    if (!me.asked || !isSame(me.asked, who)) { // asked once: what a tab learns later it tells unasked
+      me.asked = who;
+      tellTabs("hello", { ...me, who });
+      me.answer = new Promise((resolve) => {
+        me.stopAsking = resolve;
+        setTimeout(resolve, TABS_LIMIT);
+      });
+    }
+    await me.answer;
   }
 
   /** Ends the sessions of this tab; before init too, for what an earlier page left. */
@@ -900,7 +905,12 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
     });
     // "Back" to a cached page after a logout: its thread must not be seen.
     listen(window, "pageshow", ({ persisted }) => {
-      if (persisted && life && recall(life.key)?.visitor !== life.visitor) endLife();
+      if (!persisted || !life) return;
+      const { key, visitor, options } = life;
+      const kept = recall(key);
+      if (kept?.visitor === visitor) return;
+      endLife();
+      if (!visitor && !isOther(kept.who, options.who)) begin(options); // it left before it knew whom it was for
     });
     return install(api);
   })();

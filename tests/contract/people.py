@@ -34,7 +34,7 @@ class Customer:
         self.page.get_by_label("Password").fill(PASSWORD)
         self.page.get_by_role("main").get_by_role("button", name="Log in").click()
         expect(self.page.get_by_role("button", name="Log out")).to_be_visible()
-        self.page.wait_for_load_state()  # the button is in the page's head, the chat at its foot
+        self.page.wait_for_load_state()  # the button stands at the top of the page, the chat at its end
 
     def log_out(self) -> None:
         """Sign out of the shop."""

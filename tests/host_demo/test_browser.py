@@ -111,4 +111,4 @@ def test_a_refused_form_moves_the_reader_to_the_summary(page: Page, shop: str, p
     page_complaints.expect("422")
     page.goto(f"{shop}/register")
     page.get_by_role("button", name="Make the account").click()
-    expect(page.locator(".summary")).to_be_focused()
+    expect(page.get_by_role("alert")).to_be_focused()

@@ -32,7 +32,10 @@ class Shop:
         self._in_flight += change
 
     def settle(self) -> None:
-        """Wait until the page has asked for nothing for as long as it may wait for other tabs, and some more."""
+        """Wait until the page has asked for nothing for 0.7 seconds: longer than a new tab waits for the others.
+
+        After a failure without Retry-After the page may try again sooner or later than that.
+        """
         still = 0
         while still < 14:
             self.page.wait_for_timeout(50)

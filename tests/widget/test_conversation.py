@@ -19,6 +19,7 @@ def test_a_message_is_sent_and_shown(shop: Shop, kaltalk: StandIn) -> None:
 def test_a_message_typed_before_the_widget_is_identified_is_kept_and_sent(shop: Shop, kaltalk: StandIn) -> None:
     kaltalk.fail("POST /v1/organizations/org_demo/identify", problem(503, "database_unavailable", 5))
     shop.visit(userJwt=user_token("ada")).open().say("Hello?")
+    shop.settle()
     shop.expect_statuses("sending")
     shop.page.clock.fast_forward(6_000)
     shop.expect_statuses("sent")

@@ -100,10 +100,25 @@ def test_what_an_anonymous_visitor_typed_stays_when_they_log_in(shop: Shop, kalt
     expect(shop.part("input")).to_have_value("half a sen")
 
 
+@pytest.mark.parametrize(("email", "kept"), [("ada@example.com", "early"), ("bob@example.com", "")])
+def test_what_was_typed_before_the_token_came_stays_if_it_names_the_same_email(
+    shop: Shop, kaltalk: StandIn, email: str, kept: str
+) -> None:
+    late = f"getUserJwt: () => new Promise((go) => {{ window.sign = () => go('{user_token('ada')}'); }})"
+    shop.visit(f"KalTalk.init({{ organizationId: 'org_demo', email: '{email}', {late} }});").open()
+    shop.part("input").fill("early")
+    shop.page.wait_for_function("() => Boolean(window.sign)")
+    shop.page.evaluate("() => sign()")
+    shop.wait_for(lambda: len(kaltalk.identifies) == 1)
+    shop.settle()
+    expect(shop.part("input")).to_have_value(kept)
+
+
 def test_shutdown_wipes_them(shop: Shop, kaltalk: StandIn) -> None:
     kaltalk.fail(SEND, *DOWN)
     shop.visit(userJwt=user_token("ada")).open().say("Ada's secret")
     shop.part("input").fill("Ada's draft")
+    shop.settle()
     shop.page.evaluate("() => KalTalk.shutdown()")
     shop.settle()
     assert shop.page.evaluate(STORED) == "[]"

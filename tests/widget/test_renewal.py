@@ -110,8 +110,9 @@ def test_an_identity_that_the_server_calls_lost_is_renewed_at_once(shop: Shop, k
     shop.expect_statuses("sent")
     shop.settle()
     kaltalk.state = "unverified"
+    reads = len(kaltalk.calls(READ))
     shop.page.clock.fast_forward(4_000)
-    shop.wait_for(lambda: asked(shop) > 0)
+    shop.wait_for(lambda: len(kaltalk.calls(READ)) > reads)
     shop.settle()
     assert asked(shop) == 1
 

@@ -264,6 +264,25 @@ def test_back_to_a_cached_page_after_a_logout_shows_nothing(shop: Shop) -> None:
     assert shop.page.locator("#kaltalk-widget").count() == 0
 
 
+@pytest.mark.parametrize(("now", "widgets"), [("ada", 1), ("bob", 0)])
+def test_back_to_a_cached_page_that_was_left_before_it_identified(
+    shop: Shop, kaltalk: StandIn, now: str, widgets: int
+) -> None:
+    shop.visit(userJwt=user_token(now)).settle()
+    (stored,) = shop.page.evaluate("() => Object.entries(sessionStorage)")
+    kaltalk.fail(IDENTIFY, *[problem(503, "database_unavailable", 600) for _ in range(9)])
+    shop.page.evaluate("() => sessionStorage.clear()")
+    shop.visit(userJwt=user_token("ada")).settle()
+    kaltalk.failures.clear()
+    shop.page.evaluate("([key, value]) => sessionStorage.setItem(key, value)", stored)
+    shop.page.evaluate("() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    shop.settle()
+    assert shop.page.locator("#kaltalk-widget").count() == widgets
+    assert [body.get("session") in kaltalk.sessions for body in kaltalk.identifies] == [False, False, True][
+        : 2 + widgets
+    ]
+
+
 def test_the_page_learns_of_the_identity_and_of_its_loss(shop: Shop, kaltalk: StandIn) -> None:
     init = json.dumps({"organizationId": "org_demo", "userJwt": user_token("ada")})
     shop.visit(KEPT_EVENTS, f"KalTalk.init({init});").open()
