@@ -1,4 +1,4 @@
-"""The widget's script as browsers get it: without the comments and the indentation that its readers need, compressed.
+"""The widget's script as browsers get it: without most comments and the indentation that its readers need, compressed.
 
 ``static/kaltalk.js`` is what to read and to change. No build step: they are taken out when it is first asked for.
 """

@@ -108,8 +108,8 @@
   const isSame = (a, b) => (a[0] || b[0] ? a[0] === b[0] : a[1] === b[1]);
   /** Two people for sure: an id and an e-mail cannot be compared. */
   const isOther = (a, b) => !a[0] === !b[0] && !isSame(a, b) && !isNobody(a) && !isNobody(b);
-  /** Whether the first answer about b is about whom the page named, if it named anyone: an e-mail may get its id. */
-  const mayBecome = (a, b) => isNobody(a) || (!isOther(a, b) && a[1] === b[1]);
+  /** Whether a token's person may be who was there before: nobody gets a name, an e-mail its id. */
+  const mayBecome = (before, userJwt) => isNobody(before) || (!before[0] && before[1] === whoIs({}, userJwt)[1]);
 
   /** Whether a token of the same person is no newer than the one there is, or none at all. */
   function isStale(given, current) {
@@ -188,6 +188,7 @@
     }
     me.token = me.kept?.token;
     if (me.kept && isSame(me.kept.who, me.who)) takeUp(me);
+    save(me); // when it is gone, a logout has taken it
     listenToTabs();
     mount(me);
     run(me);
@@ -299,15 +300,15 @@
   function adopt(me, { identity, session, warnings }, who) {
     const visitor = String(session.id ?? session.token);
     const isFirst = me.visitor === undefined;
-    const isMine = me.visitor === visitor || isSame(me.who, who) || (isFirst && mayBecome(me.who, who));
+    const isMine = me.visitor === visitor || isSame(me.who, who) || (isFirst && mayBecome(me.who, me.userJwt));
     if (!isMine || (!isFirst && me.visitor !== visitor)) forget(me, isMine);
     // The cursor starts again: the new session may see more or less of the thread.
-    Object.assign(me, { token: session.token, visitor, who, stale: false, cursor: null });
-    if (me.kept && (me.kept.visitor === visitor || isSame(me.kept.who, who))) takeUp(me);
+    Object.assign(me, { token: session.token, visitor, who, asked: null, stale: false, cursor: null });
+    const isTheirs = ({ visitor: old, who: then }) => old === visitor || isSame(then, who) || (!old && mayBecome(then, me.userJwt));
+    if (me.kept && isTheirs(me.kept)) takeUp(me);
     Object.assign(me, { kept: null, visitor });
     save(me);
     settle(me);
-    for (const row of me.thread) if (row.isHeld) setStatus(me, row, "sending");
     noteIdentity(me, identity);
     for (const { code, field, detail } of warnings ?? []) {
       warn(`${code} ${field}`, `${detail ?? ""} (${code}${field ? `: ${field}` : ""})`);
@@ -359,6 +360,7 @@
 
   function settle(me) {
     Object.assign(me, { phase: "ready", trouble: "" });
+    for (const row of me.thread) if (row.isHeld) setStatus(me, row, "sending");
     paint(me);
   }
 
@@ -371,6 +373,7 @@
     if (answer.status === 401) { // identify again: at once the first time, then with a growing pause
       const isFirst = elapsed() - me.lostAt > 30_000;
       me.lostAt = elapsed();
+      me.lost = me.token;
       me.stale = me.fresh = true;
       return { pause: isFirst ? 0 : later(me, answer) };
     }
@@ -793,19 +796,21 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
     const me = life;
     if (type === "shutdown") return shutDown();
     if (!me || key !== BASE + me.key) return;
-    if (isOther(who, me.who)) return shutDown(); // somebody else has logged in
-    if (type === "session" && me.token === undefined && isSame(who, me.asked ?? me.who)) {
+    const mine = me.asked ?? me.who;
+    if (isOther(who, mine)) return shutDown(); // somebody else has logged in
+    if (type === "session" && me.token === undefined && isSame(who, mine)) {
       me.token = token;
       me.stopAsking?.();
     }
     if (!isSame(who, me.who)) return;
-    if (type === "hello" && me.visitor && !me.stale) return tellTabs("session", me);
+    if (type === "hello" && me.visitor && me.token !== me.lost) return tellTabs("session", me);
     if (visitor !== me.visitor || !me.visitor) return;
     if (type === "session" && !isStale(userJwt, me.userJwt)) { // one tab renews for all
       Object.assign(me, { token, userJwt, stale: false, fresh: false, cursor: null, asks: 0 });
       save(me);
       noteIdentity(me, identity);
       planRenewal(me);
+      if (me.phase === "refused") settle(me);
     } else if (type !== "news") return;
     wake(me);
   }
@@ -818,7 +823,7 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
       tellTabs("hello", { ...me, who });
       me.answer = new Promise((resolve) => {
         me.stopAsking = resolve;
-        setTimeout(resolve, TABS_LIMIT);
+        setTimeout(resolve, channel ? TABS_LIMIT : 0);
       });
     }
     await me.answer;
@@ -907,10 +912,11 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
     listen(window, "pageshow", ({ persisted }) => {
       if (!persisted || !life) return;
       const { key, visitor, options } = life;
-      const kept = recall(key);
-      if (kept?.visitor === visitor) return;
+      const left = life.kept ?? life;
+      const found = recall(key);
+      if (found && found.visitor === left.visitor && isSame(found.who, left.who)) return;
       endLife();
-      if (!visitor && !isOther(kept.who, options.who)) begin(options); // it left before it knew whom it was for
+      if (found && !visitor && isSame(found.who, options.who)) begin(options); // a later page was the first to be answered
     });
     return install(api);
   })();

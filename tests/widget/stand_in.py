@@ -30,9 +30,16 @@ STUB = """
 """
 
 
-def user_token(sub: str, *, lifetime: int = 3600, signature: str = "good", iat: int = 1_800_000_000) -> str:
+def user_token(
+    sub: str,
+    *,
+    lifetime: int = 3600,
+    signature: str = "good",
+    iat: int = 1_800_000_000,
+    email: str | None = "{}@example.com",
+) -> str:
     """Return something shaped like a user token; the stand-in believes it when it ends in "good"."""
-    claims = {"sub": sub, "email": f"{sub}@example.com", "iat": iat, "exp": iat + lifetime}
+    claims = {"sub": sub, "iat": iat, "exp": iat + lifetime} | ({"email": email.format(sub)} if email else {})
     payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
     return f"eyJhbGciOiJIUzI1NiJ9.{payload}.{signature}"
 

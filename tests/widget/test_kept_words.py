@@ -100,11 +100,19 @@ def test_what_an_anonymous_visitor_typed_stays_when_they_log_in(shop: Shop, kalt
     expect(shop.part("input")).to_have_value("half a sen")
 
 
-@pytest.mark.parametrize(("email", "kept"), [("ada@example.com", "early"), ("bob@example.com", "")])
+@pytest.mark.parametrize(
+    ("email", "token", "kept"),
+    [
+        ("ada@example.com", user_token("ada"), "early"),
+        ("bob@example.com", user_token("ada"), ""),
+        ("ada@example.com", user_token("bob", email=None), ""),
+    ],
+    ids=["the same", "another", "none in the token"],
+)
 def test_what_was_typed_before_the_token_came_stays_if_it_names_the_same_email(
-    shop: Shop, kaltalk: StandIn, email: str, kept: str
+    shop: Shop, kaltalk: StandIn, email: str, token: str, kept: str
 ) -> None:
-    late = f"getUserJwt: () => new Promise((go) => {{ window.sign = () => go('{user_token('ada')}'); }})"
+    late = f"getUserJwt: () => new Promise((go) => {{ window.sign = () => go('{token}'); }})"
     shop.visit(f"KalTalk.init({{ organizationId: 'org_demo', email: '{email}', {late} }});").open()
     shop.part("input").fill("early")
     shop.page.wait_for_function("() => Boolean(window.sign)")
@@ -112,6 +120,19 @@ def test_what_was_typed_before_the_token_came_stays_if_it_names_the_same_email(
     shop.wait_for(lambda: len(kaltalk.identifies) == 1)
     shop.settle()
     expect(shop.part("input")).to_have_value(kept)
+
+
+@pytest.mark.parametrize(("earlier", "words"), [("ada@example.com", ["early"]), ("bob@example.com", [])])
+def test_what_no_server_has_seen_goes_on_the_next_page_if_its_token_names_the_same_email(
+    shop: Shop, kaltalk: StandIn, earlier: str, words: list[str]
+) -> None:
+    kaltalk.fail(IDENTIFY, *DOWN)
+    shop.visit(email=earlier).open().say("early")
+    shop.settle()
+    kaltalk.failures.clear()
+    shop.visit(userJwt=user_token("ada")).open()
+    shop.settle()
+    assert kaltalk.texts("ada") == words
 
 
 def test_shutdown_wipes_them(shop: Shop, kaltalk: StandIn) -> None:

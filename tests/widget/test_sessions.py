@@ -12,6 +12,8 @@ from tests.widget.stand_in import END, IDENTIFY, READ, StandIn, problem, user_to
 pytestmark = pytest.mark.browser
 
 STORED = "() => JSON.stringify(Object.entries(sessionStorage))"
+BACK = "() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
+DOWN = [problem(503, "database_unavailable", 600) for _ in range(9)]
 KEPT_EVENTS = """
   window.seen = [];
   const watch = () => { for (const e of ["identity", "message", "error"]) KalTalk.on(e, (d) => seen.push([e, d])); };
@@ -260,27 +262,41 @@ def test_back_to_a_cached_page_after_a_logout_shows_nothing(shop: Shop) -> None:
     shop.expect_statuses("sent")
     shop.settle()
     shop.page.evaluate("() => sessionStorage.clear()")
-    shop.page.evaluate("() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    shop.page.evaluate(BACK)
     assert shop.page.locator("#kaltalk-widget").count() == 0
 
 
-@pytest.mark.parametrize(("now", "widgets"), [("ada", 1), ("bob", 0)])
-def test_back_to_a_cached_page_that_was_left_before_it_identified(
-    shop: Shop, kaltalk: StandIn, now: str, widgets: int
+@pytest.mark.parametrize(
+    ("found", "goes_on"),
+    [({"userJwt": user_token("ada")}, True), ({"userJwt": user_token("bob")}, False), ({}, False)],
+    ids=["of the same person", "of another", "of nobody"],
+)
+def test_back_to_a_cached_page_that_was_left_before_an_answer_and_finds_a_session(
+    shop: Shop, kaltalk: StandIn, found: dict[str, str], goes_on: bool
 ) -> None:
-    shop.visit(userJwt=user_token(now)).settle()
+    shop.visit(**found).settle()
     (stored,) = shop.page.evaluate("() => Object.entries(sessionStorage)")
-    kaltalk.fail(IDENTIFY, *[problem(503, "database_unavailable", 600) for _ in range(9)])
     shop.page.evaluate("() => sessionStorage.clear()")
+    kaltalk.fail(IDENTIFY, *DOWN)
     shop.visit(userJwt=user_token("ada")).settle()
     kaltalk.failures.clear()
     shop.page.evaluate("([key, value]) => sessionStorage.setItem(key, value)", stored)
-    shop.page.evaluate("() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    shop.page.evaluate(BACK)
     shop.settle()
-    assert shop.page.locator("#kaltalk-widget").count() == widgets
-    assert [body.get("session") in kaltalk.sessions for body in kaltalk.identifies] == [False, False, True][
-        : 2 + widgets
-    ]
+    assert shop.page.locator("#kaltalk-widget").count() == goes_on
+    assert [body.get("session") in kaltalk.sessions for body in kaltalk.identifies[2:]] == [True] * goes_on
+
+
+@pytest.mark.parametrize("logged_out", [True, False])
+def test_back_to_a_cached_page_that_was_left_before_an_answer_and_finds_none(
+    shop: Shop, kaltalk: StandIn, logged_out: bool
+) -> None:
+    kaltalk.fail(IDENTIFY, *DOWN)
+    shop.visit(userJwt=user_token("ada")).settle()
+    if logged_out:
+        shop.page.evaluate("() => sessionStorage.clear()")
+    shop.page.evaluate(BACK)
+    assert shop.page.locator("#kaltalk-widget").count() == (not logged_out)
 
 
 def test_the_page_learns_of_the_identity_and_of_its_loss(shop: Shop, kaltalk: StandIn) -> None:

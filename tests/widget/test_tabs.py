@@ -79,6 +79,44 @@ def test_a_page_that_says_more_a_moment_later_waits_once(shop: Shop, kaltalk: St
     assert shop.page.evaluate("() => waits") == 1
 
 
+def test_a_page_that_still_waits_for_its_first_answer_hands_its_stored_session_on(
+    shop: Shop, kaltalk: StandIn, another_tab: AnotherTab
+) -> None:
+    shop.visit().settle()
+    kaltalk.fail(IDENTIFY, problem(503, "database_unavailable", 600))
+    shop.visit().settle()
+    other = another_tab()
+    other.page.add_init_script(NO_TIMERS)
+    other.visit()
+    other.wait_for(lambda: len(kaltalk.identifies) == 3)
+    assert kaltalk.identifies[2]["session"] in kaltalk.sessions
+
+
+def test_a_page_that_has_learned_its_visitors_id_hears_of_another(shop: Shop, kaltalk: StandIn) -> None:
+    kaltalk.fail(IDENTIFY, problem(503, "database_unavailable", 600))
+    provider = f"getUserJwt: async () => '{user_token('ada')}'"
+    shop.visit(f"KalTalk.init({{ organizationId: 'org_demo', email: 'ada@example.com', {provider} }});").settle()
+    hello = {"type": "hello", "key": f"{kaltalk.origin}kaltalk:org_demo", "who": ["bob", ""]}
+    shop.page.evaluate("(hello) => new BroadcastChannel('kaltalk').postMessage(hello)", hello)
+    expect(shop.page.locator(GONE)).to_have_count(0)
+
+
+def test_a_refused_tab_goes_on_with_what_another_tab_renewed(
+    shop: Shop, kaltalk: StandIn, another_tab: AnotherTab
+) -> None:
+    shop.visit(userJwt=user_token("ada")).open()
+    shop.settle()
+    kaltalk.forget_sessions()
+    kaltalk.fail(IDENTIFY, problem(401, "expired"))
+    shop.say("Hello?")
+    shop.expect_statuses("failed")
+    expect(shop.part("status")).to_have_text("Reload the page to go on.")
+    another_tab().visit(userJwt=user_token("ada", iat=1_800_003_600))
+    shop.expect_statuses("sent")
+    expect(shop.part("status")).to_have_text("")
+    assert kaltalk.texts("ada") == ["Hello?"]
+
+
 def test_a_session_that_is_known_to_be_dead_is_not_handed_on(
     shop: Shop, kaltalk: StandIn, another_tab: AnotherTab
 ) -> None:
