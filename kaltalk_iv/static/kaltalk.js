@@ -182,10 +182,8 @@
       running: false, again: false, timer: 0, isOver: false,
     };
     life = me;
-    if (me.kept && isOther(me.kept.who, me.who)) {
-      me.kept = null;
-      save(me);
-    }
+    const { kept } = me;
+    if (kept && (isOther(kept.who, me.who) || !(kept.token || kept.draft || kept.outbox.length))) me.kept = null;
     me.token = me.kept?.token;
     if (me.kept && isSame(me.kept.who, me.who)) takeUp(me);
     save(me); // when it is gone, a logout has taken it
@@ -258,6 +256,7 @@
     const token = answer.data.session?.token;
     if (me.isOver && token) endSession(token); // it came after shutdown
     if (whenOld() !== undefined) return whenOld();
+    if (!me.stale) return undefined; // another tab has renewed meanwhile
     if (isPassing(answer)) return later(me, answer);
     if (answer.ok && typeof token !== "string") return later(me, { ...answer, code: "unreachable" });
     const { state, reason } = Object(answer.data.identity);
@@ -367,13 +366,15 @@
   // ---- The thread ----
 
   async function ask(me, method, path, body) {
-    const answer = await request(method, path, { body, token: me.token, keepalive: method === "POST" });
+    const { token } = me;
+    const answer = await request(method, path, { body, token, keepalive: method === "POST" });
     if (answer.code === "session_ended") shutDown(); // in another tab, which this one did not hear
     if (me !== life) return { pause: Infinity };
+    if (answer.status === 401 && me.token !== token) return { pause: 0 }; // another tab has renewed meanwhile
     if (answer.status === 401) { // identify again: at once the first time, then with a growing pause
       const isFirst = elapsed() - me.lostAt > 30_000;
       me.lostAt = elapsed();
-      me.lost = me.token;
+      me.lost = token;
       me.stale = me.fresh = true;
       return { pause: isFirst ? 0 : later(me, answer) };
     }
@@ -797,13 +798,15 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
     if (type === "shutdown") return shutDown();
     if (!me || key !== BASE + me.key) return;
     const mine = me.asked ?? me.who;
-    if (isOther(who, mine)) return shutDown(); // somebody else has logged in
+    if (isOther(who, mine) || isOther(who, me.who)) return shutDown(); // somebody else has logged in
     if (type === "session" && me.token === undefined && isSame(who, mine)) {
       me.token = token;
       me.stopAsking?.();
     }
     if (!isSame(who, me.who)) return;
-    if (type === "hello" && me.visitor && me.token !== me.lost) return tellTabs("session", me);
+    if (type === "hello" && me.visitor && me.token !== me.lost) {
+      return tellTabs("session", me.stale ? { ...me, visitor: null } : me); // a stored one is for new tabs alone
+    }
     if (visitor !== me.visitor || !me.visitor) return;
     if (type === "session" && !isStale(userJwt, me.userJwt)) { // one tab renews for all
       Object.assign(me, { token, userJwt, stale: false, fresh: false, cursor: null, asks: 0 });
@@ -817,7 +820,10 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
 
   /** Joins the session that this person has in another tab. */
   async function askTabs(me, who) {
-    if (isNobody(me.who)) me.who = who;
+    if (isNobody(me.who)) {
+      me.who = who;
+      save(me);
+    }
     if (!me.asked || !isSame(me.asked, who)) { // asked once: what a tab learns later it tells unasked
       me.asked = who;
       tellTabs("hello", { ...me, who });
@@ -911,12 +917,11 @@ svg { display: block; width: 24px; fill: none; stroke: currentColor; stroke-widt
     // "Back" to a cached page after a logout: its thread must not be seen.
     listen(window, "pageshow", ({ persisted }) => {
       if (!persisted || !life) return;
-      const { key, visitor, options } = life;
-      const left = life.kept ?? life;
+      const { key, visitor, who, asked, options } = life;
       const found = recall(key);
-      if (found && found.visitor === left.visitor && isSame(found.who, left.who)) return;
+      if (found && found.visitor === visitor && (visitor || isSame(found.who, who))) return;
       endLife();
-      if (found && !visitor && isSame(found.who, options.who)) begin(options); // a later page was the first to be answered
+      if (found && !visitor && isSame(found.who, asked ?? options.who)) begin(options); // a later page was answered first
     });
     return install(api);
   })();

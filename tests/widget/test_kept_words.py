@@ -135,6 +135,19 @@ def test_what_no_server_has_seen_goes_on_the_next_page_if_its_token_names_the_sa
     assert kaltalk.texts("ada") == words
 
 
+def test_what_somebody_types_after_a_page_of_nobody_that_was_not_answered_survives_a_reload(
+    shop: Shop, kaltalk: StandIn
+) -> None:
+    kaltalk.fail(IDENTIFY, *DOWN)
+    shop.visit().settle()
+    shop.visit(userJwt=user_token("ada")).open().say("From the tunnel")
+    shop.settle()
+    kaltalk.failures.clear()
+    shop.visit(userJwt=user_token("ada")).open()
+    shop.expect_statuses("sent")
+    assert kaltalk.texts("ada") == ["From the tunnel"]
+
+
 def test_shutdown_wipes_them(shop: Shop, kaltalk: StandIn) -> None:
     kaltalk.fail(SEND, *DOWN)
     shop.visit(userJwt=user_token("ada")).open().say("Ada's secret")

@@ -299,6 +299,27 @@ def test_back_to_a_cached_page_that_was_left_before_an_answer_and_finds_none(
     assert shop.page.locator("#kaltalk-widget").count() == (not logged_out)
 
 
+def test_back_to_a_cached_page_of_somebody_who_has_logged_in_since_goes_on(shop: Shop) -> None:
+    shop.visit().settle()
+    log_in = (
+        "() => { const [k, v] = Object.entries(sessionStorage)[0]; sessionStorage[k] = v.replace('\"\"', '\"ada\"'); }"
+    )
+    shop.page.evaluate(log_in)
+    assert '[\\"ada\\",\\"\\"]' in shop.page.evaluate(STORED)
+    shop.page.evaluate(BACK)
+    assert shop.page.locator("#kaltalk-widget").count() == 1
+
+
+def test_back_to_a_cached_page_that_had_fetched_its_token_and_was_not_answered_goes_on(
+    shop: Shop, kaltalk: StandIn
+) -> None:
+    kaltalk.fail(IDENTIFY, *DOWN)
+    provider = f"getUserJwt: async () => '{user_token('ada')}'"
+    shop.visit(f"KalTalk.init({{ organizationId: 'org_demo', {provider} }});").settle()
+    shop.page.evaluate(BACK)
+    assert shop.page.locator("#kaltalk-widget").count() == 1
+
+
 def test_the_page_learns_of_the_identity_and_of_its_loss(shop: Shop, kaltalk: StandIn) -> None:
     init = json.dumps({"organizationId": "org_demo", "userJwt": user_token("ada")})
     shop.visit(KEPT_EVENTS, f"KalTalk.init({init});").open()

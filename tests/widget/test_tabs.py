@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.widget.conftest import Shop
-from tests.widget.stand_in import END, IDENTIFY, READ, StandIn, problem, user_token
+from tests.widget.stand_in import END, IDENTIFY, READ, SEND, StandIn, problem, user_token
 
 pytestmark = pytest.mark.browser
 
@@ -92,11 +92,14 @@ def test_a_page_that_still_waits_for_its_first_answer_hands_its_stored_session_o
     assert kaltalk.identifies[2]["session"] in kaltalk.sessions
 
 
-def test_a_page_that_has_learned_its_visitors_id_hears_of_another(shop: Shop, kaltalk: StandIn) -> None:
+@pytest.mark.parametrize("another", [["bob", ""], ["", "bob@example.com"]])
+def test_a_page_that_has_learned_its_visitors_id_hears_of_another(
+    shop: Shop, kaltalk: StandIn, another: list[str]
+) -> None:
     kaltalk.fail(IDENTIFY, problem(503, "database_unavailable", 600))
     provider = f"getUserJwt: async () => '{user_token('ada')}'"
     shop.visit(f"KalTalk.init({{ organizationId: 'org_demo', email: 'ada@example.com', {provider} }});").settle()
-    hello = {"type": "hello", "key": f"{kaltalk.origin}kaltalk:org_demo", "who": ["bob", ""]}
+    hello = {"type": "hello", "key": f"{kaltalk.origin}kaltalk:org_demo", "who": another}
     shop.page.evaluate("(hello) => new BroadcastChannel('kaltalk').postMessage(hello)", hello)
     expect(shop.page.locator(GONE)).to_have_count(0)
 
@@ -115,6 +118,42 @@ def test_a_refused_tab_goes_on_with_what_another_tab_renewed(
     shop.expect_statuses("sent")
     expect(shop.part("status")).to_have_text("")
     assert kaltalk.texts("ada") == ["Hello?"]
+
+
+def test_a_stored_session_is_handed_to_new_tabs_alone(shop: Shop, kaltalk: StandIn, another_tab: AnotherTab) -> None:
+    shop.visit(userJwt=user_token("ada")).open().say("Hello")
+    shop.expect_statuses("sent")
+    waiting = another_tab().visit(userJwt=user_token("ada"))
+    waiting.settle()
+    kaltalk.fail(IDENTIFY, problem(503, "database_unavailable", 600))
+    waiting.visit(userJwt=user_token("ada", iat=1_800_000_060)).settle()
+    another_tab().visit(userJwt=user_token("ada")).settle()
+    assert len(kaltalk.identifies) == 4
+    shop.say("Still with my own session")
+    shop.expect_statuses("sent", "sent")
+    first, second = kaltalk.calls(SEND)
+    assert first.token == second.token
+
+
+def test_a_refusal_that_comes_after_another_tabs_renewal_counts_no_more(
+    shop: Shop, kaltalk: StandIn, another_tab: AnotherTab
+) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    shop.visit(userJwt=user_token("ada")).open()
+    shop.settle()
+    kaltalk.forget_sessions()
+    shop.page.route("**/identify", hold, times=1)
+    shop.say("Hello?")
+    shop.wait_for(lambda: bool(held))
+    another_tab().visit(userJwt=user_token("ada", iat=1_800_003_600)).settle()
+    body = json.dumps({"code": "expired", "status": 401})
+    held[0].fulfill(status=401, body=body, headers={"Access-Control-Allow-Origin": "*"})
+    shop.expect_statuses("sent")
+    expect(shop.part("status")).to_have_text("")
 
 
 def test_a_session_that_is_known_to_be_dead_is_not_handed_on(
