@@ -112,12 +112,13 @@ class Tab(Customer):
     def wait(self, hours: float) -> None:
         """Let hours pass for everybody, ten minutes at a time, and never while a request is under way."""
         for _ in range(round(hours * 6)):
-            self._rest()
+            self.rest()
             self.day.sleep(600)
             self.page.clock.fast_forward(600_000)
-        self._rest()
+        self.rest()
 
-    def _rest(self) -> None:
+    def rest(self) -> None:
+        """Wait until nothing is under way."""
         quiet = 0
         while quiet < 4:
             self.page.wait_for_timeout(25)
