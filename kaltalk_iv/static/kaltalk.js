@@ -299,11 +299,11 @@
   function adopt(me, { identity, session, warnings }, who) {
     const visitor = String(session.id ?? session.token);
     const isFirst = me.visitor === undefined;
-    const isMine = me.visitor === visitor || isSame(me.who, who) || (isFirst && mayBecome(me.who, me.userJwt));
+    const isTheirs = ({ visitor: old, who: then }) => old === visitor || isSame(then, who) || (!old && mayBecome(then, me.userJwt));
+    const isMine = isTheirs(me);
     if (!isMine || (!isFirst && me.visitor !== visitor)) forget(me, isMine);
     // The cursor starts again: the new session may see more or less of the thread.
     Object.assign(me, { token: session.token, visitor, who, asked: null, stale: false, cursor: null });
-    const isTheirs = ({ visitor: old, who: then }) => old === visitor || isSame(then, who) || (!old && mayBecome(then, me.userJwt));
     if (me.kept && isTheirs(me.kept)) takeUp(me);
     Object.assign(me, { kept: null, visitor });
     save(me);

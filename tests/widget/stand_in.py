@@ -51,6 +51,9 @@ def problem(status: int, code: str, retry_after: int | None = None) -> Response:
     return Response(json.dumps(body), status, headers, mimetype="application/problem+json")
 
 
+DOWN = [problem(503, "database_unavailable", 600) for _ in range(9)]
+
+
 @dataclass
 class Seen:
     """One request as it arrived."""
