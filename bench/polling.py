@@ -1,6 +1,6 @@
 """What waiting widgets cost: a poll in microseconds of processor time, and ten thousand open pages by arithmetic.
 
-How often a widget asks is read from kaltalk.js itself. The last table says what a conditional answer could save, which
+How often a widget asks is read from the widget itself. The last table says what a conditional answer could save, which
 the API does not have.
 """
 
@@ -17,9 +17,9 @@ from bench import ground, load
 from bench.load import Request
 from bench.shop import DATABASES, HEADERS, Shop, Visitor, open_shop
 from bench.tables import spread, table
+from kaltalk_iv.api import widget_file
 
 WIDGETS = 10_000
-SCRIPT = ground.ROOT / "kaltalk_iv" / "static" / "kaltalk.js"
 LINES = 3  # in each conversation
 
 
@@ -58,10 +58,10 @@ def main(arguments: Sequence[str]) -> None:
 
 def intervals() -> dict[str, float]:
     """Return the widget's pauses between polls, in seconds, as its source has them."""
-    source = SCRIPT.read_text(encoding="utf-8")
+    source = widget_file.script().decode()
     found = dict(re.findall(r"const (POLL_OPEN|POLL_REST|SLEEP_AFTER) = ([\d_]+);", source))
     if len(found) != 3 or "isQuiet ? Infinity : (me.open && !isHidden ? POLL_OPEN : POLL_REST)" not in source:
-        raise load.WrongAnswer("kaltalk.js waits in another way now: read restTime again")
+        raise load.WrongAnswer("the widget waits in another way now: read restTime again")
     return {name: int(value.replace("_", "")) / 1000 for name, value in found.items()}
 
 

@@ -35,11 +35,12 @@ class Side:
     env: Mapping[str, str] | None = None
     is_ours: bool = False
     is_constant: bool = False
+    is_floor: bool = False
 
     @property
     def is_python_peer(self) -> bool:
         """Whether it is what a team could have picked instead, in Python."""
-        return not self.is_ours and not self.is_constant and self.server != "node" and self.name != "floor"
+        return not (self.is_ours or self.is_constant or self.is_floor) and self.server != "node"
 
     def command(self, threads: int) -> list[str]:
         """Return how it is started. One worker."""
@@ -61,13 +62,17 @@ class Side:
 
 _OURS = "kaltalk_iv.server:create_app"
 _FEW = (1, 2, 8)
+_FLOOR = "Floor: bare WSGI, HMAC by hand, raw driver"
 _FLASK_TUNED = "Flask, PyJWT, SQLAlchemy Core, the SELECT built once"
 _FASTAPI = "FastAPI, PyJWT, SQLAlchemy"
 _FASTAPI_TUNED = "FastAPI, PyJWT, SQLAlchemy, the SELECT built once, no session"
 _TUNED = {"BENCH_TUNED": "yes"}
 
 SIDES = (
-    Side("floor", "Floor: bare WSGI, HMAC by hand, raw driver", "granian", "bench.peers.floor:app", _FEW),
+    Side(
+        "floor", "Floor: bare WSGI, HMAC by hand, raw driver", "granian", "bench.peers.floor:app", _FEW, is_floor=True
+    ),
+    Side("flask_floor", "The floor's work in Flask", "granian", "bench.peers.flask_floor:app", _FEW, is_floor=True),
     Side("constant", "Flask that answers a constant", "granian", "bench.peers.constant:app", _FEW, is_constant=True),
     Side("ours", "KalTalk, the peers' work", "granian", _OURS, _FEW, _LEAN, is_ours=True),
     Side("full", "KalTalk, everything on", "granian", _OURS, _FEW, _FULL, is_ours=True),

@@ -97,7 +97,8 @@ def _claimed_sub(token):
         return None
 
 
-def _identify(environ, organization_id):
+def identify(environ, organization_id):
+    """Return the status and the body of an identify."""
     token = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))).get("userJwt")
     connection, now, origin = _connection(), time.time(), environ.get("HTTP_ORIGIN")
     rows = connection.execute(_FIND, (now, _claimed_sub(token), organization_id)).fetchall()
@@ -125,7 +126,8 @@ def _identify(environ, organization_id):
     return "200 OK", job.answer(claims, reason, session, (raw + b"." + _sign(raw)).decode())
 
 
-def _message(environ):
+def message(environ):
+    """Return the status and the body of a message that is stored."""
     raw, _, signature = environ.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ").encode().partition(b".")
     if not hmac.compare_digest(_sign(raw), signature):
         return "401 Unauthorized", {"code": "session_invalid"}
@@ -144,7 +146,7 @@ def app(environ, start_response):
     if environ["REQUEST_METHOD"] != "POST" or (match is None and path != "/v1/messages"):
         status, told = "404 Not Found", {"code": "not_found"}
     else:
-        status, told = _identify(environ, match[1]) if match else _message(environ)
+        status, told = identify(environ, match[1]) if match else message(environ)
     raw = json.dumps(told).encode()
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(raw)))]
     start_response(status, [*headers, *job.cors(environ.get("HTTP_ORIGIN")).items()])

@@ -1,17 +1,33 @@
-"""The widget's script as browsers get it: without most comments and the indentation that its readers need, compressed.
+"""The widget's script as browsers get it: one file, compressed, without what only its readers need.
 
-``static/kaltalk.js`` is what to read and to change. No build step: they are taken out when it is first asked for.
+``widget/`` is what to read and to change. No build step: its files are joined, and their comments and indentation left
+out, when the script is first asked for.
 """
 
 import gzip
 import hashlib
+import json
 import re
 from functools import cache
 from pathlib import Path
 
 from flask import Response, request
 
-_SOURCE = Path(__file__).parent.parent / "static" / "kaltalk.js"
+FOLDER = Path(__file__).parent.parent / "widget"
+# A constant stands above what is made of it; the last one begins.
+PARTS = (
+    "setting",
+    "telling",
+    "options",
+    "storage",
+    "requests",
+    "engine",
+    "identify",
+    "thread",
+    "face",
+    "tabs",
+    "page",
+)
 # Whole lines, and the end of a line after a statement, a block or an entry. What looks like one elsewhere may be text.
 _COMMENT_LINES = re.compile(r"^[ \t]*(?://.*|/\*(?:(?!\*/)[\s\S])*\*/[ \t]*)\n", re.MULTILINE)
 _COMMENT_ENDS = re.compile(r"(?<=[;{},]) // .*$", re.MULTILINE)
@@ -20,11 +36,17 @@ _INDENTATION = re.compile(r"^[ \t]+|^\n", re.MULTILINE)
 
 @cache
 def script() -> bytes:
-    """Return the script, UTF-8."""
-    lean = _SOURCE.read_text(encoding="utf-8")
+    """Return the script, UTF-8: the files in one function, so that a page sees none of their names."""
+    style = json.dumps(_lean("face.css"), ensure_ascii=False)
+    parts = "".join(_lean(f"{name}.js") for name in PARTS)
+    return f'(() => {{\n"use strict";\nconst CSS = {style};\n{parts}}})();\n'.encode()
+
+
+def _lean(name: str) -> str:
+    text = (FOLDER / name).read_text(encoding="utf-8")
     for left_out in (_COMMENT_LINES, _COMMENT_ENDS, _INDENTATION):
-        lean = left_out.sub("", lean)
-    return lean.encode()
+        text = left_out.sub("", text)
+    return text
 
 
 @cache

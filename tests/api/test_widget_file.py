@@ -1,14 +1,14 @@
 """The widget's script on its way to a browser: lean, compressed where that is taken, and asked for again cheaply."""
 
 import gzip
-from pathlib import Path
+import json
+import re
+from collections import Counter
 
 import pytest
 from flask import Flask
 
 from kaltalk_iv.api import widget_file
-
-SOURCE = Path(widget_file.__file__).parents[1] / "static" / "kaltalk.js"
 
 
 def test_a_browser_gets_it_compressed_and_a_304_the_next_time(sqlite_app: Flask) -> None:
@@ -37,11 +37,35 @@ def test_who_does_not_take_gzip_gets_it_plain_under_another_tag(sqlite_app: Flas
 
 def test_only_comments_and_indentation_are_taken_out() -> None:
     kept = widget_file.script().decode().splitlines()
-    written = [line.strip() for line in SOURCE.read_text(encoding="utf-8").splitlines()]
+    assert kept[:2] == ["(() => {", '"use strict";']
+    assert kept[-1] == "})();"
+    written = [line.strip() for line in _written().splitlines()]
     code = [line for line in written if line and not line.startswith(("//", "/*", "*"))]
-    assert len(code) == len(kept) < len(written)
-    shortened = [(full, lean) for full, lean in zip(code, kept, strict=True) if full != lean]
+    assert len(code) == len(kept[3:-1]) < len(written)
+    shortened = [(full, lean) for full, lean in zip(code, kept[3:-1], strict=True) if full != lean]
     assert shortened
     for full, lean in shortened:
         assert full.startswith(f"{lean} // "), full
         assert all(lean.count(quote) % 2 == 0 for quote in "`'\""), f"inside a text: {full}"
+
+
+def test_the_style_sheet_is_the_text_of_a_constant_but_for_its_indentation() -> None:
+    declared = widget_file.script().decode().splitlines()[2]
+    style = json.loads(declared.removeprefix("const CSS = ").removesuffix(";"))
+    written = (widget_file.FOLDER / "face.css").read_text(encoding="utf-8")
+    assert style.splitlines() == [line.strip() for line in written.splitlines()]
+
+
+def test_every_file_of_the_widget_is_a_part_of_it() -> None:
+    scripts = {f"{name}.js" for name in widget_file.PARTS}
+    assert {path.name for path in widget_file.FOLDER.iterdir()} == scripts | {"face.css"}
+
+
+def test_no_two_files_declare_the_same_name() -> None:
+    declared = re.findall(r"^(?:async function|function|const|let) (\w+)", _written(), re.MULTILINE)
+    assert len(declared) > 80
+    assert [name for name, times in Counter(declared).items() if times > 1] == []
+
+
+def _written() -> str:
+    return "".join((widget_file.FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in widget_file.PARTS)

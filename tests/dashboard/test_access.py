@@ -170,7 +170,7 @@ def test_style_and_script_are_served_to_a_page_that_let_nobody_in(make_app: Make
     for name, kind in (("dashboard.css", "text/css"), ("dashboard.js", "text/javascript")):
         answer = http.get(f"/assets/{name}", buffered=True)
         assert (answer.status_code, answer.mimetype) == (200, kind)
-    assert http.get("/assets/kaltalk.js").status_code == 404
+    assert http.get("/assets/other.css").status_code == 404
     assert http.get("/assets/../models.py").status_code == 404
 
 

@@ -21,7 +21,7 @@ ANSWERS = {
     "an address that is written elsewise": ("GET", "//login", 308),
     "a form without its token": ("POST", "/login", 400),
     "a style sheet": ("GET", "/assets/dashboard.css", 200),
-    "a style sheet that is none": ("GET", "/assets/kaltalk.js", 404),
+    "a style sheet that is none": ("GET", "/assets/other.css", 404),
     "the widget": ("GET", "/widget/kaltalk.js", 200),
     "a widget that is none": ("GET", "/widget/other.js", 404),
     "a method that the widget does not take": ("POST", "/widget/kaltalk.js", 405),

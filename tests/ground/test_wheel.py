@@ -6,7 +6,8 @@ GOOD = {
     "kaltalk_iv/__init__.py",
     "kaltalk_iv/py.typed",
     "kaltalk_iv/templates/kaltalk_iv/inbox.html",
-    "kaltalk_iv/static/kaltalk.js",
+    "kaltalk_iv/static/dashboard.js",
+    "kaltalk_iv/widget/page.js",
     "kaltalk_iv/migrations/versions/0001_first.py",
 }
 METADATA = {"kaltalk_iv-0.1.0.dist-info/METADATA", "kaltalk_iv-0.1.0.dist-info/licenses/LICENSE"}
@@ -17,8 +18,8 @@ def test_a_wheel_with_all_of_the_package_and_its_metadata_is_good() -> None:
 
 
 def test_a_file_that_was_left_out_is_named() -> None:
-    held = GOOD - {"kaltalk_iv/static/kaltalk.js"}
-    assert find_problems(held, GOOD) == ["lacks kaltalk_iv/static/kaltalk.js", "holds no static files"]
+    held = GOOD - {"kaltalk_iv/static/dashboard.js"}
+    assert find_problems(held, GOOD) == ["lacks kaltalk_iv/static/dashboard.js", "holds no static files"]
 
 
 def test_a_file_of_the_sample_host_is_named() -> None:

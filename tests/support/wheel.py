@@ -59,6 +59,7 @@ def find_problems(names: Iterable[str], expected: set[str]) -> list[str]:
         "py.typed": "kaltalk_iv/py.typed",
         "templates": "kaltalk_iv/templates/",
         "static files": "kaltalk_iv/static/",
+        "script of the widget": "kaltalk_iv/widget/",
         "migrations": "kaltalk_iv/migrations/versions/",
     }
     return problems + [

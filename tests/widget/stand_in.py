@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
@@ -19,7 +18,6 @@ from werkzeug.serving import make_server
 
 from kaltalk_iv.api import widget_file
 
-WIDGET = Path(__file__).parents[2] / "kaltalk_iv" / "static" / "kaltalk.js"
 ORGANIZATION = "org_demo"
 
 STUB = """

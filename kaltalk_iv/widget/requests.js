@@ -1,0 +1,31 @@
+// What is asked of KalTalk's API.
+
+/** What the server said; status 0 when nothing came back. Never rejects. */
+async function request(method, path, { body, token, keepalive } = {}) {
+  const flight = new AbortController();
+  const timer = setTimeout(() => flight.abort(), REQUEST_LIMIT);
+  const headers = {};
+  if (body) headers["Content-Type"] = "application/json";
+  if (token) headers.Authorization = `Bearer ${token}`;
+  try {
+    const response = await fetch(BASE + path, {
+      method, headers, keepalive, body: body && JSON.stringify(body), signal: flight.signal,
+      credentials: "omit", cache: "no-store", referrerPolicy: "no-referrer", redirect: "error",
+    });
+    const { status, ok } = response;
+    const data = Object(await response.json().catch(() => null));
+    const wait = Math.min(Number(response.headers.get("Retry-After")) || 0, 3600) * 1000;
+    return { status, ok, data, wait, code: typeof data.code === "string" ? data.code : `http_${status}` };
+  } catch {
+    return { status: 0, ok: false, data: {}, wait: 0, code: "unreachable" };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const isPassing = ({ status }) => status === 0 || status === 408 || status === 429 || status >= 500;
+const endSession = (token) => request("DELETE", "/v1/session", { token, keepalive: true });
+
+// Plain http pages have no crypto.randomUUID.
+const randomDigit = (c) => (c ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (c / 4)))).toString(16);
+const uuid = () => "10000000-1000-4000-8000-100000000000".replace(/[018]/g, randomDigit);
