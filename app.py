@@ -28,13 +28,13 @@ import kaltalk_iv
 from demo_lab import LabSide
 from host_demo import lab
 from kaltalk_iv import Role, migrations
-from kaltalk_iv.core.errors import Conflict, KalTalkError, SecretUnavailable
+from kaltalk_iv.core.errors import Conflict, KalTalkError, NotFound, SecretUnavailable
 from kaltalk_iv.core.policy import Mode, Plan
 from kaltalk_iv.server import create_app as create_kaltalk
 from kaltalk_iv.service import agents, settings
 from kaltalk_iv.service.settings import Actor
 from kaltalk_iv.state import State, current_state
-from kaltalk_iv.store.organizations import OrganizationRecord, get_organization
+from kaltalk_iv.store.organizations import OrganizationRecord, get_organization, list_organizations
 
 if TYPE_CHECKING:
     app: Flask  # made by __getattr__ below when somebody asks for it
@@ -137,6 +137,7 @@ def _made_once(folder: Path) -> dict[str, str]:
 
 def _seed_kaltalk(state: State, password: str, *, renew_passwords: bool) -> str:
     """Make the tables, the organization and its people where they are missing; return the signing secret."""
+    _check_that_nobody_else_is_in(state)
     migrations.upgrade(state.engine)
     if get_organization(state.session, ORGANIZATION_ID) is None:
         shop = OrganizationRecord(ORGANIZATION_ID, "Demo shop", Plan.PRO, Mode.OPTIONAL, ())
@@ -154,12 +155,25 @@ def _seed_kaltalk(state: State, password: str, *, renew_passwords: bool) -> str:
         return ""
 
 
+def _check_that_nobody_else_is_in(state: State) -> None:
+    """Raise RuntimeError when the database is somebody's real one: the demo prints the password of an admin."""
+    known = [] if migrations.current_revision(state.engine) is None else list_organizations(state.session)
+    if known and ORGANIZATION_ID not in {organization.id for organization in known}:
+        raise RuntimeError(
+            "The demo does not start: the database that KALTALK_DATABASE_URL names holds other organizations and no"
+            f" {ORGANIZATION_ID}, so it is not the demo's. Unset KALTALK_DATABASE_URL, or open another terminal."
+        )
+
+
 def _seed_agent(state: State, login: str, name: str, role: Role, password: str, *, renew_password: bool) -> None:
     """Make an agent where it is missing; give one that is there the password that this run prints."""
 
     def put(session: Session, now: float) -> None:
-        if not (renew_password and agents.set_password(session, login, password)):
-            agents.create_agent(session, ORGANIZATION_ID, login, name, role, password, now)
+        if renew_password:
+            with suppress(NotFound):
+                agents.change_password(session, ORGANIZATION_ID, login, password)
+                return
+        agents.create_agent(session, ORGANIZATION_ID, login, name, role, password, now)
 
     with suppress(Conflict):  # it is there
         state.commit(put)

@@ -69,10 +69,10 @@ _FASTAPI_TUNED = "FastAPI, PyJWT, SQLAlchemy, the SELECT built once, no session"
 _TUNED = {"BENCH_TUNED": "yes"}
 
 SIDES = (
+    Side("floor", _FLOOR, "granian", "bench.peers.floor:app", _FEW, is_floor=True),
     Side(
-        "floor", "Floor: bare WSGI, HMAC by hand, raw driver", "granian", "bench.peers.floor:app", _FEW, is_floor=True
+        "flask_floor", "The floor's work in a Flask view", "granian", "bench.peers.flask_floor:app", _FEW, is_floor=True
     ),
-    Side("flask_floor", "The floor's work in Flask", "granian", "bench.peers.flask_floor:app", _FEW, is_floor=True),
     Side("constant", "Flask that answers a constant", "granian", "bench.peers.constant:app", _FEW, is_constant=True),
     Side("ours", "KalTalk, the peers' work", "granian", _OURS, _FEW, _LEAN, is_ours=True),
     Side("full", "KalTalk, everything on", "granian", _OURS, _FEW, _FULL, is_ours=True),

@@ -31,7 +31,7 @@ _signer.register_algorithm("HS256", _hs256)
 def sign_user_jwt(user: Any, secret: str | None, *, now: float | None = None) -> str | None:
     """A token that says for one hour who `user` is; None without an id or a usable secret, never an unsigned one.
 
-    `user.id` must never change: a `sub` that people can edit splits their history in two.
+    `user.id` must never change: else one history becomes two. `user.email` is None until you know that it is theirs.
     """
     key = usable_key(secret)
     if key is None or user.id is None:

@@ -22,15 +22,17 @@ from .store.database import CONNECTIONS, TIMEOUT_SECONDS, engine_options, normal
 from .watching import watch
 
 _MAKE_A_SECRET_KEY = "python -c 'import secrets; print(secrets.token_urlsafe(32))'"  # noqa: S105 - a command
+_LIFETIMES = ("KALTALK_IV_SESSION_LIFETIME", "KALTALK_IV_MAX_TOKEN_LIFETIME")
 _FROM_ENVIRONMENT = {
     "SQLALCHEMY_DATABASE_URI": "KALTALK_DATABASE_URL",
     "SECRET_KEY": "KALTALK_SECRET_KEY",
     "KALTALK_IV_ENCRYPTION_KEYS": "KALTALK_IV_ENCRYPTION_KEYS",
+    "KALTALK_IV_LOGIN_HINT": "KALTALK_IV_LOGIN_HINT",
     "KALTALK_DATABASE_TIMEOUT": "KALTALK_DATABASE_TIMEOUT",
     "KALTALK_DATABASE_CONNECTIONS": "KALTALK_DATABASE_CONNECTIONS",
     "KALTALK_PROXY_HOPS": "KALTALK_PROXY_HOPS",
     "KALTALK_METRICS_TOKEN": "KALTALK_METRICS_TOKEN",
-    **{name: name for name in (STORAGE_SETTING, SWITCH_SETTING, *DEFAULT_RATES)},
+    **{name: name for name in (*_LIFETIMES, STORAGE_SETTING, SWITCH_SETTING, *DEFAULT_RATES)},
 }
 
 
@@ -56,7 +58,12 @@ def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], f
         raise RuntimeError(f"KALTALK_SECRET_KEY is not set. Make one with: {_MAKE_A_SECRET_KEY}")
     refuse_debug(app)
     if not app.config.get("SQLALCHEMY_DATABASE_URI"):
-        raise RuntimeError("KALTALK_DATABASE_URL is not set. Try sqlite:///kaltalk.sqlite3 or a postgresql:// address.")
+        raise RuntimeError(
+            "KALTALK_DATABASE_URL is not set. Try sqlite:////srv/kaltalk.sqlite3 or a postgresql:// address."
+        )
+    for name in _LIFETIMES:
+        if isinstance(app.config.get(name), str):
+            app.config[name] = _whole_number(app.config, name, 0, (60, 7 * 24 * 3600))
     url = app.config["SQLALCHEMY_DATABASE_URI"] = _database_url(app.config["SQLALCHEMY_DATABASE_URI"])
     timeout = _whole_number(app.config, "KALTALK_DATABASE_TIMEOUT", TIMEOUT_SECONDS, (1, 60))
     connections = _whole_number(app.config, "KALTALK_DATABASE_CONNECTIONS", CONNECTIONS, (1, 1000))
@@ -104,6 +111,6 @@ def _whole_number(config: Mapping[str, Any], name: str, default: int, bounds: tu
     """Return a setting that is a whole number, or text that says one. Raises RuntimeError with the mend."""
     given = str(config.get(name, default)).strip()
     lowest, highest = bounds
-    if not re.fullmatch(r"[0-9]{1,4}", given) or not lowest <= int(given) <= highest:
+    if not re.fullmatch(r"[0-9]{1,6}", given) or not lowest <= int(given) <= highest:
         raise RuntimeError(f"{name} must be a whole number from {lowest} to {highest}.")
     return int(given)

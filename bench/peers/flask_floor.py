@@ -1,6 +1,7 @@
-"""The floor's own work in a Flask view: what the framework leaves of it, and so the most that Flask can do.
+"""The floor's own work in a Flask view: what Flask, as it comes, leaves of it.
 
-Of the framework only routing and the response are used. Nothing of it is meant to be copied, as with the floor.
+KalTalk goes past some of what Flask does for each request (kaltalk_iv/shortcuts.py), and this does not. None of it is
+meant to be copied, as with the floor.
 """
 
 import json
@@ -9,7 +10,7 @@ from flask import Flask, Response, request
 
 from bench.peers import floor, job
 
-app = Flask(__name__)
+app = Flask(__name__, static_folder=None)
 
 
 @app.post("/v1/organizations/<organization_id>/identify")

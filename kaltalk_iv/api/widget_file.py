@@ -1,7 +1,7 @@
 """The widget's script as browsers get it: one file, compressed, without what only its readers need.
 
-``widget/`` is what to read and to change. No build step: its files are joined, and their comments and indentation left
-out, when the script is first asked for.
+``widget/`` is what to read and to change. No build step: its files are joined, and most comments and the indentation
+left out, when the script is first asked for.
 """
 
 import gzip
@@ -14,11 +14,12 @@ from pathlib import Path
 from flask import Response, request
 
 FOLDER = Path(__file__).parent.parent / "widget"
-# A constant stands above what is made of it; the last one begins.
+# A constant stands above what is made of it; the last file begins.
 PARTS = (
-    "setting",
+    "shared",
     "telling",
     "options",
+    "people",
     "storage",
     "requests",
     "engine",
@@ -31,20 +32,21 @@ PARTS = (
 # Whole lines, and the end of a line after a statement, a block or an entry. What looks like one elsewhere may be text.
 _COMMENT_LINES = re.compile(r"^[ \t]*(?://.*|/\*(?:(?!\*/)[\s\S])*\*/[ \t]*)\n", re.MULTILINE)
 _COMMENT_ENDS = re.compile(r"(?<=[;{},]) // .*$", re.MULTILINE)
+_STYLE_COMMENTS = re.compile(r"^[ \t]*/\*(?:(?!\*/)[\s\S])*\*/[ \t]*\n", re.MULTILINE)
 _INDENTATION = re.compile(r"^[ \t]+|^\n", re.MULTILINE)
 
 
 @cache
 def script() -> bytes:
     """Return the script, UTF-8: the files in one function, so that a page sees none of their names."""
-    style = json.dumps(_lean("face.css"), ensure_ascii=False)
-    parts = "".join(_lean(f"{name}.js") for name in PARTS)
+    style = json.dumps(_lean("face.css", _STYLE_COMMENTS), ensure_ascii=False)
+    parts = "".join(_lean(f"{name}.js", _COMMENT_LINES, _COMMENT_ENDS) for name in PARTS)
     return f'(() => {{\n"use strict";\nconst CSS = {style};\n{parts}}})();\n'.encode()
 
 
-def _lean(name: str) -> str:
+def _lean(name: str, *comments: re.Pattern[str]) -> str:
     text = (FOLDER / name).read_text(encoding="utf-8")
-    for left_out in (_COMMENT_LINES, _COMMENT_ENDS, _INDENTATION):
+    for left_out in (*comments, _INDENTATION):
         text = left_out.sub("", text)
     return text
 

@@ -62,25 +62,14 @@ def remove_agent(session: Session, organization_id: str, login: str) -> None:
 
 
 def change_password(session: Session, organization_id: str, login: str, password: str) -> None:
-    """Give an agent another password and end their open logins.
+    """Give an agent another password and end their open logins. The password that they have already changes nothing.
 
     Raises UnknownOrganization, NotFound, or Unreadable for a password that is too short or too long.
     """
-    set_password(session, _of_organization(session, organization_id, login).login, password)
-
-
-def set_password(session: Session, login: str, password: str) -> bool:
-    """Give an agent another password and end their open logins; False when nobody has this login.
-
-    The password that they have already changes nothing. Raises Unreadable for one that is too short or too long.
-    """
     _check_length(password)
-    agent = agents.find_agent(session, login.strip().lower())
-    if agent is None:
-        return False
+    agent = _of_organization(session, organization_id, login)
     if not passwords.is_password(agent.password_hash, password):
         agents.change_password_hash(session, agent.id, passwords.hash_password(password))
-    return True
 
 
 def log_in(session: Session, login: str, password: str, now: float) -> str | None:

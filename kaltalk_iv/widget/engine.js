@@ -1,16 +1,17 @@
 // The engine: what is done, in which order, and when again: identify, send, ask for replies.
 //
-// A step gives the pause before the next one (Infinity: until something wakes it). Its parts give undefined to go on.
+// A step gives the pause before the next one (Infinity: until something wakes it). Its parts, identify and deliver, give
+// undefined to go on.
 
 function begin(options) {
   const key = PREFIX + options.organizationId;
-  // Later come token and visitor, the widget session and its id; seen, the last reply that was looked at; asked, answer
-  // and stopAsking, of the other tabs; lost, the session that a 401 ended; isHelped: the host has brought a token.
+  // Later come token and visitor, the widget session and its id; seen, the last reply that is not new; asked, answer
+  // and stopAsking, of the other tabs; lost, the session of the last 401; isHelped: the host's token has yet to prove good.
   const me = {
     options, key, who: options.who, userJwt: options.claims.userJwt, identity: null,
     kept: recall(key), // of an earlier page, until it is known whether it is this visitor's
     stale: true, fresh: false, // identify; ask the host for a token before
-    asks: 0, askAfter: 0, renewAt: Infinity, // the host: calls in vain, when another may come, when one should
+    asks: 0, askAfter: 0, renewAt: Infinity, // the host: calls since one has helped, when another may come, when one should
     thread: [], draft: "", cursor: null, loaded: false, unread: 0, open: false,
     phase: "connecting", refusal: "", trouble: "", // or ready, refused; the server's code; what visitors are told
     attempt: 0, notBefore: 0, mustWait: false, lostAt: -Infinity, // backing off; the server said so; the last 401
@@ -25,6 +26,14 @@ function begin(options) {
   listenToTabs();
   mount(me);
   run(me);
+}
+
+function endLife() {
+  clearTimeout(life?.timer);
+  life = null;
+  ui?.host.remove();
+  ui?.root.replaceChildren(); // for kept references
+  ui = null;
 }
 
 /** What this person typed on an earlier page. */
@@ -93,7 +102,7 @@ function refuse(me, { status, code, data }) {
 }
 
 function settle(me) {
-  Object.assign(me, { phase: "ready", trouble: "" });
+  Object.assign(me, { phase: "ready", trouble: "", mustWait: false });
   for (const row of me.thread) if (row.isHeld) setStatus(me, row, "sending");
   paint(me);
 }

@@ -15,7 +15,6 @@ const el = (tag, name, attributes, ...children) =>
 const button = (name, attributes, ...children) => el("button", name, { type: "button", ...attributes }, ...children);
 const svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 const icon = (d, name = "") => svg("svg", { viewBox: "0 0 24 24", "aria-hidden": "true", class: name }, svg("path", { d }));
-const listen = (node, type, fn) => node.addEventListener(type, safe(fn));
 
 function mount(me) {
   if (me !== life) return;

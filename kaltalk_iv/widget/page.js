@@ -1,4 +1,4 @@
-// What the page calls, and what the browser tells: this begins and ends everything.
+// What the page calls, and what the browser tells the widget. The last lines put it in place of the snippet's stub.
 
 function init(raw) {
   const options = readOptions(raw);
@@ -16,14 +16,6 @@ function init(raw) {
   if (!isStale(userJwt, me.userJwt)) me.userJwt = userJwt; // a cached page may bring an older one
   Object.assign(me, { stale: true, fresh: false, asks: 0, phase: "connecting" });
   return wake(me);
-}
-
-function endLife() {
-  clearTimeout(life?.timer);
-  life = null;
-  ui?.host.remove();
-  ui?.root.replaceChildren(); // for kept references
-  ui = null;
 }
 
 function on(event, listener) {

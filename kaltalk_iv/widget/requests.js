@@ -1,7 +1,7 @@
 // What is asked of KalTalk's API.
 
 /** What the server said; status 0 when nothing came back. Never rejects. */
-async function request(method, path, { body, token, keepalive } = {}) {
+async function request(method, path, { body, token, keepalive }) {
   const flight = new AbortController();
   const timer = setTimeout(() => flight.abort(), REQUEST_LIMIT);
   const headers = {};
@@ -25,7 +25,3 @@ async function request(method, path, { body, token, keepalive } = {}) {
 
 const isPassing = ({ status }) => status === 0 || status === 408 || status === 429 || status >= 500;
 const endSession = (token) => request("DELETE", "/v1/session", { token, keepalive: true });
-
-// Plain http pages have no crypto.randomUUID.
-const randomDigit = (c) => (c ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (c / 4)))).toString(16);
-const uuid = () => "10000000-1000-4000-8000-100000000000".replace(/[018]/g, randomDigit);

@@ -1,4 +1,4 @@
-// What the page and its console are told; nothing of the widget's own may throw into the page.
+// What the page and its console are told, and what keeps an error of ours out of the page.
 
 const TEST_IT = "Paste a token into the Test it card of your KalTalk dashboard: it names the fix.";
 const NETWORK = "Check the network, the script's address, the page's CSP (connect-src) and the allowed origins.";
@@ -36,3 +36,5 @@ const safe = (fn, fallback) => (...args) => {
     return fallback;
   }
 };
+
+const listen = (node, type, fn) => node.addEventListener(type, safe(fn));

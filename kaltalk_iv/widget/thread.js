@@ -73,6 +73,10 @@ function restTime(me) {
   return Math.min(pause, Math.max(me.renewAt - elapsed(), 1));
 }
 
+// Plain http pages have no crypto.randomUUID.
+const randomDigit = (c) => (c ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (c / 4)))).toString(16);
+const uuid = () => "10000000-1000-4000-8000-100000000000".replace(/[018]/g, randomDigit);
+
 function compose(me, { text, clientMessageId, isRefused, first }) {
   const row = { author: "visitor", text: String(text), clientMessageId: String(clientMessageId), isRefused, first };
   Object.assign(row, { placed: false, status: isRefused ? "failed" : "sending", createdAt: new Date().toISOString() });

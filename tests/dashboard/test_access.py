@@ -13,6 +13,7 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import Forbidden
 
 from kaltalk_iv import Viewer, testing
+from kaltalk_iv.dashboard import pages
 from kaltalk_iv.dashboard.live import LIVE_HEADER
 from kaltalk_iv.dashboard.settings import SETTINGS_ROUTES
 from kaltalk_iv.state import current_state
@@ -170,6 +171,7 @@ def test_style_and_script_are_served_to_a_page_that_let_nobody_in(make_app: Make
     for name, kind in (("dashboard.css", "text/css"), ("dashboard.js", "text/javascript")):
         answer = http.get(f"/assets/{name}", buffered=True)
         assert (answer.status_code, answer.mimetype) == (200, kind)
+    assert set(pages._ASSETS) == {path.name for path in (Path(pages.__file__).parents[1] / "static").iterdir()}
     assert http.get("/assets/other.css").status_code == 404
     assert http.get("/assets/../models.py").status_code == 404
 

@@ -9,7 +9,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
-from kaltalk_iv.core.errors import Conflict, UnknownOrganization, Unreadable
+from kaltalk_iv.core.errors import Conflict, KalTalkError, UnknownOrganization, Unreadable
 from kaltalk_iv.models import Agent, AgentSession
 from kaltalk_iv.service import agents, passwords
 from kaltalk_iv.state import current_state
@@ -233,12 +233,13 @@ def test_another_password_ends_the_open_logins_and_the_same_one_does_not(staff: 
     staff.log_in()
     with staff.app.app_context():
         state = current_state()
-        assert state.commit(lambda db, _now: agents.set_password(db, "Alan", PASSWORD))
+        state.commit(lambda db, _now: agents.change_password(db, "org_shop", "Alan", PASSWORD))
     assert staff.is_in()
     with staff.app.app_context():
         state = current_state()
-        assert state.commit(lambda db, _now: agents.set_password(db, "alan", "another calm password"))
-        assert not state.commit(lambda db, _now: agents.set_password(db, "nobody", "another calm password"))
+        state.commit(lambda db, _now: agents.change_password(db, "org_shop", "alan", "another calm password"))
+        with pytest.raises(KalTalkError, match="agent"):
+            state.commit(lambda db, _now: agents.change_password(db, "org_shop", "nobody", "another calm password"))
     assert not staff.is_in()
     assert staff.log_in(password="another calm password").status_code == 303
 

@@ -12,7 +12,7 @@ from kaltalk_iv import Role, Viewer
 from kaltalk_iv.core.keyring import GRACE_SECONDS
 from kaltalk_iv.dashboard.settings import PATH
 from kaltalk_iv.models import Base
-from kaltalk_iv.service.agents import set_password
+from kaltalk_iv.service.agents import change_password
 from kaltalk_iv.state import current_state
 from tests.dashboard.admin import Admin, another_browser
 from tests.dashboard.desk import Desk
@@ -49,7 +49,7 @@ def test_a_wrong_password_reveals_nothing_and_leaves_a_line(admin: Admin, passwo
 
 
 def test_the_password_of_somebody_else_reveals_nothing(admin: Admin) -> None:
-    admin.in_database(lambda db: set_password(db, "alan", "alan's own password"))
+    admin.in_database(lambda db: change_password(db, "org_shop", "alan", "alan's own password"))
 
     assert admin.press("/reveal", on="/reveal", password="alan's own password").status_code == 403
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import secrets
 import socket
 import stat
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from app import Demo, make_demo
 from host_demo.accounts import check_password
+from kaltalk_iv import generate_encryption_key
 from kaltalk_iv.service import agents
 from kaltalk_iv.state import current_state
 from tests.support.servers import Server, clean_environment
@@ -191,3 +193,43 @@ def test_the_environment_wins_over_what_was_made(tmp_path: Path) -> None:
     assert elsewhere.exists()
     assert not (tmp_path / "kaltalk.sqlite3").exists()
     assert os.path.lexists(tmp_path / "host.sqlite3")
+
+
+@pytest.mark.parametrize(
+    "command", [APP, [sys.executable, "-m", "flask", "--app", "app", "kaltalk-iv", "keys", "doctor"]]
+)
+def test_a_database_of_real_organizations_is_left_alone(tmp_path: Path, command: list[str]) -> None:
+    real = {
+        "KALTALK_DATABASE_URL": f"sqlite:///{tmp_path / 'real.sqlite3'}",
+        "KALTALK_SECRET_KEY": secrets.token_urlsafe(32),
+    }
+    real["KALTALK_IV_ENCRYPTION_KEYS"] = generate_encryption_key()
+    setup = [sys.executable, "-m", "flask", "--app", "kaltalk_iv.server", "kaltalk-iv"]
+    for step in ("db upgrade", "organization create Shop --id org_shop"):
+        assert run(*setup, *step.split(), env=real).returncode == 0
+    before = (tmp_path / "real.sqlite3").read_bytes()
+
+    done = run(*command, env=real | {"KALTALK_DEMO_DIR": str(tmp_path / "demo"), "PORT": "0"})
+
+    assert done.returncode == 1
+    assert "Unset KALTALK_DATABASE_URL" in done.stderr
+    assert (tmp_path / "real.sqlite3").read_bytes() == before
+
+
+def test_the_demo_gives_nobody_of_another_organization_its_password(tmp_path: Path) -> None:
+    dispose(make_demo({"KALTALK_DEMO_DIR": str(tmp_path)}))
+    kaltalk_iv(tmp_path, "organization", "create", "Shop", "--id", "org_shop")
+    demo = make_demo({"KALTALK_DEMO_DIR": str(tmp_path)})
+    own = "a password of her own"
+    with demo.kaltalk.app_context():
+        state = current_state()
+        state.commit(lambda session, _now: agents.remove_agent(session, "org_demo", "grace"))
+        state.commit(lambda session, now: agents.create_agent(session, "org_shop", "grace", "Grace", "admin", own, now))
+    dispose(demo)
+
+    demo = make_demo({"KALTALK_DEMO_DIR": str(tmp_path)}, renew_passwords=True)
+    with demo.kaltalk.app_context():
+        state = current_state()
+        assert state.commit(lambda session, now: agents.log_in(session, "grace", own, now)) is not None
+        assert state.commit(lambda session, now: agents.log_in(session, "grace", demo.password, now)) is None
+    dispose(demo)

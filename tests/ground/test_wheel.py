@@ -22,6 +22,11 @@ def test_a_file_that_was_left_out_is_named() -> None:
     assert find_problems(held, GOOD) == ["lacks kaltalk_iv/static/dashboard.js", "holds no static files"]
 
 
+def test_a_wheel_without_the_widget_is_refused_even_when_the_checkout_lacks_it_too() -> None:
+    without = GOOD - {"kaltalk_iv/widget/page.js"}
+    assert find_problems(without, without) == ["holds no script of the widget"]
+
+
 def test_a_file_of_the_sample_host_is_named() -> None:
     [problem] = find_problems(GOOD | {"host_demo/identity.py"}, GOOD)
     assert problem == "holds host_demo/identity.py, which is not of the package"

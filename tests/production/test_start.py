@@ -12,6 +12,7 @@ import host_demo
 from host_demo.config import ConfigurationError
 from kaltalk_iv import generate_encryption_key
 from kaltalk_iv.server import create_app
+from kaltalk_iv.state import current_state
 from tests.production.deployment import ROOT
 from tests.support.servers import Server, clean_environment
 
@@ -34,6 +35,18 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, st
 
 def test_a_start_with_all_that_it_needs_starts(environment: dict[str, str]) -> None:
     assert create_app().test_client().get("/inbox").status_code in {302, 503}
+
+
+def test_lifetimes_of_the_environment_count(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert environment
+    monkeypatch.setenv("KALTALK_IV_MAX_TOKEN_LIFETIME", "3600")
+    monkeypatch.setenv("KALTALK_IV_SESSION_LIFETIME", " 60 ")
+    monkeypatch.setenv("KALTALK_IV_LOGIN_HINT", "Ask Grace.")
+    app = create_app()
+    with app.app_context():
+        settings = current_state().settings
+    assert (settings.max_token_lifetime, settings.session_lifetime) == (3600, 60)
+    assert "Ask Grace." in app.test_client().get("/login").text
 
 
 @pytest.mark.parametrize(
@@ -61,6 +74,9 @@ def test_a_start_with_all_that_it_needs_starts(environment: dict[str, str]) -> N
         ({"KALTALK_IV_LIMIT_IDENTIFY_ADDRESS": "lots"}, "such as '300 per 10 seconds'"),
         ({"KALTALK_RATELIMIT_STORAGE_URL": "http://x"}, "redis://"),
         ({"KALTALK_IV_LIMITS": "maybe"}, "on or off"),
+        ({"KALTALK_IV_MAX_TOKEN_LIFETIME": "1 hour"}, "from 60 to 604800"),
+        ({"KALTALK_IV_MAX_TOKEN_LIFETIME": "59"}, "from 60 to 604800"),
+        ({"KALTALK_IV_SESSION_LIFETIME": "604801"}, "from 60 to 604800"),
     ],
 )
 def test_what_is_not_safe_is_refused_with_the_mend_and_without_the_value(

@@ -106,6 +106,19 @@ def test_a_network_that_comes_back_does_not_cut_the_servers_wait_short(shop: Sho
     assert len(kaltalk.calls(SEND)) == 1
 
 
+def test_once_a_servers_wait_is_over_a_network_that_comes_back_is_asked_at_once(shop: Shop, kaltalk: StandIn) -> None:
+    kaltalk.fail(SEND, problem(429, "rate_limited", 30))
+    shop.visit(userJwt=user_token("ada")).open().say("one")
+    shop.settle()
+    shop.page.clock.fast_forward(34_000)
+    shop.expect_statuses("sent")
+    shop.settle()
+    before = len(kaltalk.calls(READ))
+    shop.page.evaluate("() => dispatchEvent(new Event('online'))")
+    shop.settle()
+    assert len(kaltalk.calls(READ)) == before + 1
+
+
 def test_answers_that_make_no_sense_are_asked_for_less_and_less(shop: Shop, kaltalk: StandIn) -> None:
     kaltalk.fail(READ, *[problem(status, "nonsense") for status in (200, 404, 400, 403) * 15])
     shop.visit(userJwt=user_token("ada")).open()
