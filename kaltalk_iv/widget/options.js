@@ -1,4 +1,4 @@
-// What the page says at init, and of whom: read with care, because it may be anything.
+// What the page gives to init: read with care, because it may be anything.
 
 function readOptions(raw) {
   const read = (key, type) => {

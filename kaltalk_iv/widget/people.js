@@ -1,4 +1,4 @@
-// Of whom a page speaks, and which of two tokens is newer. Unproven: a hint, never a decision.
+// Of whom a page speaks, and which of two tokens is newer.
 
 /** A token's claims, unproven: a hint, never a decision. */
 function peek(userJwt) {
