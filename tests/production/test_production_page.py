@@ -77,6 +77,7 @@ def test_the_commands_on_the_page_work_in_their_order(
             stored = [rows(database, postgresql_url) for database in (own, *names.values())]
             assert stored[0] == stored[1] == stored[2]
             assert stored[0]["kaltalk_iv_secrets"] == 1
+            run(f"{LOAD}flask --app kaltalk_iv.server kaltalk-iv keys doctor", environment, tmp_path)
             # The backup is older than the new encryption key, and the page has taken the old one out.
             doctor = "KALTALK_DATABASE_URL=$RESTORED_URL flask --app kaltalk_iv.server kaltalk-iv keys doctor"
             with pytest.raises(AssertionError, match=r"org_shop .* DOES NOT OPEN"):
