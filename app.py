@@ -157,8 +157,9 @@ def _seed_kaltalk(state: State, password: str, *, renew_passwords: bool) -> str:
 
 def _check_that_nobody_else_is_in(state: State) -> None:
     """Raise RuntimeError when the database is somebody's real one: the demo prints the password of an admin."""
-    known = [] if migrations.current_revision(state.engine) is None else list_organizations(state.session)
-    if known and ORGANIZATION_ID not in {organization.id for organization in known}:
+    if migrations.current_revision(state.engine) is None:
+        return  # without tables
+    if get_organization(state.session, ORGANIZATION_ID) is None and list_organizations(state.session):
         raise RuntimeError(
             "The demo does not start: the database that KALTALK_DATABASE_URL names holds other organizations and no"
             f" {ORGANIZATION_ID}, so it is not the demo's. Unset KALTALK_DATABASE_URL, or open another terminal."

@@ -12,6 +12,7 @@ from .rates import Rates, read_rates
 from .vault import Vault
 
 SESSION_LIFETIME_SECONDS = 12 * 60 * 60
+LIFETIME_BOUNDS = (60, 7 * 24 * 3600)  # seconds, of sessions and of tokens
 MIN_SECRET_KEY_BYTES = 16  # a shorter one, "dev" above all, is guessed offline from any widget session
 
 # What stands in examples until somebody replaces it, and what a key on the keyboard looks like.
@@ -117,6 +118,7 @@ def _switch(config: Mapping[str, Any], name: str) -> bool:
 
 def _seconds(config: Mapping[str, Any], name: str, default: float) -> float:
     value = config.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 60 <= value <= 7 * 24 * 3600:
-        raise RuntimeError(f"{name} must be a number of seconds between 60 and 604800.")
+    lowest, highest = LIFETIME_BOUNDS
+    if isinstance(value, bool) or not isinstance(value, int | float) or not lowest <= value <= highest:
+        raise RuntimeError(f"{name} must be a number of seconds between {lowest} and {highest}.")
     return float(value)

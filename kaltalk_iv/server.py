@@ -12,6 +12,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.exc import ArgumentError
 
+from .config import LIFETIME_BOUNDS
 from .dashboard.login import create_login, session_confirm, session_guard
 from .extension import KalTalkIV
 from .observing import configure_logs
@@ -63,7 +64,7 @@ def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], f
         )
     for name in _LIFETIMES:
         if isinstance(app.config.get(name), str):
-            app.config[name] = _whole_number(app.config, name, 0, (60, 7 * 24 * 3600))
+            app.config[name] = _whole_number(app.config, name, 0, LIFETIME_BOUNDS)
     url = app.config["SQLALCHEMY_DATABASE_URI"] = _database_url(app.config["SQLALCHEMY_DATABASE_URI"])
     timeout = _whole_number(app.config, "KALTALK_DATABASE_TIMEOUT", TIMEOUT_SECONDS, (1, 60))
     connections = _whole_number(app.config, "KALTALK_DATABASE_CONNECTIONS", CONNECTIONS, (1, 1000))

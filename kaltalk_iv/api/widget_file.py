@@ -30,23 +30,23 @@ PARTS = (
     "page",
 )
 # Whole lines, and the end of a line after a statement, a block or an entry. What looks like one elsewhere may be text.
-_COMMENT_LINES = re.compile(r"^[ \t]*(?://.*|/\*(?:(?!\*/)[\s\S])*\*/[ \t]*)\n", re.MULTILINE)
+_BLOCK_COMMENTS = re.compile(r"^[ \t]*/\*(?:(?!\*/)[\s\S])*\*/[ \t]*\n", re.MULTILINE)
+_COMMENT_LINES = re.compile(r"^[ \t]*//.*\n", re.MULTILINE)
 _COMMENT_ENDS = re.compile(r"(?<=[;{},]) // .*$", re.MULTILINE)
-_STYLE_COMMENTS = re.compile(r"^[ \t]*/\*(?:(?!\*/)[\s\S])*\*/[ \t]*\n", re.MULTILINE)
 _INDENTATION = re.compile(r"^[ \t]+|^\n", re.MULTILINE)
 
 
 @cache
 def script() -> bytes:
     """Return the script, UTF-8: the files in one function, so that a page sees none of their names."""
-    style = json.dumps(_lean("face.css", _STYLE_COMMENTS), ensure_ascii=False)
+    style = json.dumps(_lean("face.css"), ensure_ascii=False)
     parts = "".join(_lean(f"{name}.js", _COMMENT_LINES, _COMMENT_ENDS) for name in PARTS)
     return f'(() => {{\n"use strict";\nconst CSS = {style};\n{parts}}})();\n'.encode()
 
 
-def _lean(name: str, *comments: re.Pattern[str]) -> str:
+def _lean(name: str, *line_comments: re.Pattern[str]) -> str:
     text = (FOLDER / name).read_text(encoding="utf-8")
-    for left_out in (*comments, _INDENTATION):
+    for left_out in (_BLOCK_COMMENTS, *line_comments, _INDENTATION):
         text = left_out.sub("", text)
     return text
 

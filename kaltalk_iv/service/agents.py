@@ -66,8 +66,8 @@ def change_password(session: Session, organization_id: str, login: str, password
 
     Raises UnknownOrganization, NotFound, or Unreadable for a password that is too short or too long.
     """
-    _check_length(password)
     agent = _of_organization(session, organization_id, login)
+    _check_length(password)
     if not passwords.is_password(agent.password_hash, password):
         agents.change_password_hash(session, agent.id, passwords.hash_password(password))
 

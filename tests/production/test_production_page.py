@@ -20,10 +20,9 @@ from tests.support.servers import Server, clean_environment, free_port
 
 PAGE = (ROOT / "docs/production.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-STRICT = "set -euo pipefail\n"
-LOAD = f"{STRICT}if [ -f kaltalk.env ]; then set -a; . ./kaltalk.env; set +a; fi\n"
+LOAD = "set -euo pipefail\nif [ -f kaltalk.env ]; then set -a; . ./kaltalk.env; set +a; fi\n"
 # A reader's shell keeps what it has loaded, however the file changes: what needs the file as it is now loads it itself.
-KEPT = f"{STRICT}if [ -f first.env ]; then set -a; . ./first.env; set +a; fi\n"
+KEPT = LOAD.replace("kaltalk.env", "first.env")
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from tests.widget.stand_in import ORGANIZATION, StandIn, running_stand_in, snipp
 
 NewContext = Callable[..., Any]
 
+STORED = "() => JSON.stringify(Object.entries(sessionStorage))"
+
 
 class Shop:
     """A host's page with the widget on it, as a visitor sees and uses it."""

@@ -2,12 +2,11 @@
 
 import pytest
 
-from tests.widget.conftest import Shop
+from tests.widget.conftest import STORED, Shop
 from tests.widget.stand_in import DOWN, IDENTIFY, StandIn, user_token
 
 pytestmark = pytest.mark.browser
 
-STORED = "() => JSON.stringify(Object.entries(sessionStorage))"
 BACK = "() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
 
 

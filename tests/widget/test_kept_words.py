@@ -4,12 +4,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.browser import Complaints
-from tests.widget.conftest import Shop
+from tests.widget.conftest import STORED, Shop
 from tests.widget.stand_in import DOWN, END, IDENTIFY, SEND, StandIn, problem, user_token
 
 pytestmark = pytest.mark.browser
-
-STORED = "() => JSON.stringify(Object.entries(sessionStorage))"
 
 
 def test_a_draft_survives_a_reload_though_kaltalk_is_down(shop: Shop, kaltalk: StandIn) -> None:

@@ -6,12 +6,11 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.widget.conftest import Shop
+from tests.widget.conftest import STORED, Shop
 from tests.widget.stand_in import END, IDENTIFY, READ, StandIn, problem, user_token
 
 pytestmark = pytest.mark.browser
 
-STORED = "() => JSON.stringify(Object.entries(sessionStorage))"
 KEPT_EVENTS = """
   window.seen = [];
   const watch = () => { for (const e of ["identity", "message", "error"]) KalTalk.on(e, (d) => seen.push([e, d])); };
