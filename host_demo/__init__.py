@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask
 from flask_wtf import CSRFProtect
 
-from host_demo import auth, config, errors, fresh_token, identity, pages, security, snippet
+from host_demo import attempts, auth, commands, config, errors, fresh_token, identity, pages, security, snippet
 from host_demo.accounts import DemoAccount, add_user, seed
 from host_demo.models import create_tables, db
 
@@ -31,11 +31,12 @@ def create_app(settings: Mapping[str, Any] | None = None) -> Flask:
     CSRFProtect(app)
     security.init_app(app)
     errors.init_app(app)
+    attempts.init_app(app)
     auth.init_app(app)
     snippet.init_app(app)
     app.register_blueprint(auth.blueprint)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(fresh_token.blueprint)
-    app.cli.command("init-db", help="Make the tables that are missing.")(create_tables)
+    commands.init_app(app)
     identity.usable_key(app.config["KALTALK_IV_SECRET"])  # says so at the start, not at the first login
     return app

@@ -36,8 +36,8 @@ def find_user(username: str) -> User | None:
     return db.session.scalar(select(User).where(User.username == username.lower()))
 
 
-def add_user(username: str, password: str, name: str, email: str) -> User:
-    """A new user, saved. Raises `UsernameTaken`."""
+def add_user(username: str, password: str, name: str, email: str | None = None) -> User:
+    """A new user, saved; `email` is signed, so give one only if it is known to be theirs. Raises `UsernameTaken`."""
     user = User(username=username.lower(), password_hash=generate_password_hash(password), name=name, email=email)
     db.session.add(user)
     save()

@@ -1,15 +1,18 @@
-"""Register, log in, log out. A deployment of your own adds a limit on attempts in front of these pages."""
+"""Register, log in, log out."""
 
 import re
 import secrets
+from contextlib import suppress
 
 from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, session, url_for
 from flask_login import LoginManager, current_user, login_user
 from sqlalchemy import delete, select
 from werkzeug.wrappers import Response
 
+from host_demo import attempts
 from host_demo.accounts import UsernameTaken, add_user, check_password
 from host_demo.config import SIGN_IN_LIFETIME
+from host_demo.confirmation import NotSent, choose_email, send_code
 from host_demo.forms import LoginForm, RegisterForm
 from host_demo.models import SignIn, User, db
 
@@ -87,16 +90,24 @@ def register() -> str | Response:
 def register_post() -> tuple[str, int] | Response:
     """Make the account and log in."""
     form = RegisterForm()
-    if form.validate():
-        try:
-            user = add_user(form.username.data, form.password.data, form.name.data, form.email.data)
-        except UsernameTaken:
-            form.username.errors = ["This username is taken. Choose another one."]
-        else:
-            start_session(user)
-            flash("Your account is ready, and you are logged in.")
-            return redirect(url_for("pages.home"))
-    return render_template("register.html", form=form), 422
+    if not form.validate():
+        return render_template("register.html", form=form), 422
+    counted = attempts.new_accounts()
+    if attempts.are_too_many(counted):
+        form.username.errors = ["Too many accounts were made from your network. Try again in an hour."]
+        return render_template("register.html", form=form), 429
+    try:
+        user = add_user(form.username.data, form.password.data, form.name.data)
+    except UsernameTaken:
+        form.username.errors = ["This username is taken. Choose another one."]
+        return render_template("register.html", form=form), 422
+    attempts.count(counted)
+    start_session(user)
+    flash("Your account is ready, and you are logged in.")
+    choose_email(user, form.email.data)
+    with suppress(NotSent):  # the profile page has a button for a new one
+        send_code(user)
+    return redirect(url_for("pages.home"))
 
 
 @blueprint.get("/login")
@@ -112,13 +123,19 @@ def login() -> str | Response:
 def login_post() -> tuple[str, int] | Response:
     """Log in, with one answer for an unknown user and a wrong password."""
     form = LoginForm()
-    if form.validate():
-        user = check_password(form.username.data, form.password.data)
-        if user is not None:
-            start_session(user)
-            return redirect(local_path(form.next.data))
+    if not form.validate():
+        return render_template("login.html", form=form), 422
+    counted = attempts.failed_logins(form.username.data)
+    if attempts.are_too_many(counted):
+        form.password.errors = ["Too many attempts. Wait a minute and try again."]
+        return render_template("login.html", form=form), 429
+    user = check_password(form.username.data, form.password.data)
+    if user is None:
+        attempts.count(counted)
         form.password.errors = ["Username and password do not match. Check both and try again."]
-    return render_template("login.html", form=form), 422
+        return render_template("login.html", form=form), 422
+    start_session(user)
+    return redirect(local_path(form.next.data))
 
 
 @blueprint.post("/logout")

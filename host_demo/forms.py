@@ -108,6 +108,22 @@ class ProfileForm(PersonForm):
     """The profile page."""
 
 
+class CodeForm(HostForm):
+    """The code that confirms an e-mail address."""
+
+    code = StringField(
+        "Code",
+        filters=[trimmed],
+        validators=[InputRequired("Type the code from the mail.")],
+        render_kw={
+            "autocomplete": "one-time-code",
+            "autocapitalize": "characters",
+            "spellcheck": "false",
+            "maxlength": 40,
+        },
+    )
+
+
 class RegisterForm(PersonForm):
     """The page where an account is made."""
 

@@ -18,6 +18,7 @@ from jwt.utils import base64url_decode, base64url_encode
 from werkzeug.wrappers import Response
 
 from host_demo.accounts import find_user
+from host_demo.confirmation import waiting_email
 from host_demo.identity import LIFETIME, sign_user_jwt, usable_key
 
 MODES = ("off", "optional", "required")
@@ -60,6 +61,11 @@ class Bench:
     def number(self) -> int:
         """An id of this user such as a host with numeric ids would have; below 2**53, as far as JavaScript counts."""
         return int.from_bytes(hashlib.sha256(self.user.id.encode()).digest()[:6])
+
+    @property
+    def email(self) -> str:
+        """The address of this user, or the one that waits to be confirmed: the page may claim anything."""
+        return self.user.email or waiting_email(self.user) or "somebody@example.com"
 
     def token(self, secret: str | None = None, age: int = 0) -> str:
         """The token that `identity.py` makes for this user, with the secret of this shop or another one."""
@@ -170,7 +176,7 @@ GROUPS: dict[str, dict[str, Experiment]] = {
             "Only an e-mail",
             "Your address, as anybody could type it into the console.",
             "An address is no proof: everybody who ever wrote to you knows it. Here is the gap that tokens close.",
-            lambda bench: {"email": bench.user.email},
+            lambda bench: {"email": bench.email},
         ),
         "stranger_id": Experiment(
             "Someone else’s id",
@@ -202,7 +208,11 @@ def open_lab(app: Flask, kaltalk: KalTalkSide, refusals: type[Exception]) -> Non
         return jsonify(
             label=experiment.label,
             after=experiment.after,
-            known=[("sub", bench.user.id), ("email", bench.user.email), ("name", bench.user.name)],
+            known=[
+                ("sub", bench.user.id),
+                ("email", bench.user.email or "not confirmed yet"),
+                ("name", bench.user.name),
+            ],
             token=_apart(token) if token else None,
             checks=kaltalk.checks(token) if token else None,
             snippet=_snippet(body),
@@ -266,7 +276,7 @@ def _snippet(body: dict[str, Any]) -> str:
 def _for_own_eyes(seen: dict[str, Any], bench: Bench) -> dict[str, Any]:
     """The same without what is stored of somebody else: a claim must not become a way to read."""
     own = {bench.user.id, str(bench.number)}
-    brought = own | {bench.user.email, bench.user.name, f"{bench.user.name}{TITLE}", bench.stranger, None}
+    brought = own | {bench.email, bench.user.name, f"{bench.user.name}{TITLE}", bench.stranger, None}
     record, row = seen["record"], seen["row"]
     if record is None or record["external_id"]["value"] in own:
         return seen

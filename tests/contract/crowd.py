@@ -3,11 +3,11 @@
 import itertools
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
 from kaltalk_iv.core.policy import Mode
 from tests.contract.all_day import Day
-from tests.contract.people import PASSWORD, Customer
+from tests.contract.people import Customer
 
 LONG = "Wolfeschlegelsteinhausenbergerdorff-Featherstonehaugh the Younger of Harrow Lane"
 ARABIC = "ليلى بنت محمد العامرية"
@@ -46,22 +46,11 @@ def broken(token: str) -> str:
     return re.sub(r"\.(.)([^.]*)$", lambda end: f".{'B' if end[1] == 'A' else 'A'}{end[2]}", token)
 
 
-def register(page: Page, day: Day, username: str, name: str) -> None:
-    """Make an account at the shop."""
-    page.goto(f"{day.shop}/register")
-    for label, text in (("Name", name), ("E-mail", f"{username}@example.com"), ("Password", PASSWORD)):
-        page.get_by_label(label, exact=True).fill(text)
-    page.get_by_label("Username").fill(username)
-    page.get_by_role("main").get_by_role("button").click()
-    expect(page.get_by_role("button", name="Log out")).to_be_visible()
-    page.wait_for_load_state()
-
-
 def token_of(page: Page, day: Day, username: str, name: str = "") -> str:
     """A token that the shop has signed for a customer; `name` makes one who has no account yet."""
     there = Customer(page.context.new_page(), day.shop)
     if name:
-        register(there.page, day, username, name)
+        there.register(username, name=name)
     else:
         there.log_in(username)
     token = there.user_jwt

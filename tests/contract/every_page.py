@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from kaltalk_iv.core.policy import Mode, Plan
 from tests.contract.all_day import HOUR, Day
-from tests.contract.crowd import ARABIC, LONG, Visitor, broken, conversations, register, token_of
+from tests.contract.crowd import ARABIC, LONG, Visitor, broken, conversations, token_of
 from tests.contract.people import PASSWORD, Agent, Customer
 
 PROVEN = ("verified", "of somebody with an Arabic name")
@@ -36,11 +36,16 @@ def shop(page: Page, day: Day) -> Iterator[str]:
     main.get_by_role("button").click()
     expect(page.get_by_role("alert")).to_be_visible()
     yield "shop /register refused"
-    register(page, day, "leyla", ARABIC)
+    ada.register("leyla", name=ARABIC)
     yield "shop / of somebody with an Arabic name"
     ada.log_out()
-    register(page, day, "long", LONG)
+    ada.register("long", name=LONG)
     yield "shop / of somebody with a long name"
+    ada.visit("/profile")
+    yield "shop /profile with an address that waits"
+    main.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    yield "shop /profile with a wrong code"
     ada.log_out()
     ada.log_in("ada")
     for path in ("/", "/orders", "/profile", "/nothing-here"):

@@ -36,6 +36,17 @@ class Customer:
         expect(self.page.get_by_role("button", name="Log out")).to_be_visible()
         self.page.wait_for_load_state()  # the button stands at the top of the page, the chat at its end
 
+    def register(self, username: str, *, name: str = "", email: str = "") -> None:
+        """Make an account at the shop."""
+        self.page.goto(f"{self._shop}/register")
+        fields = {"Name": name or username.title(), "E-mail": email or f"{username}@example.com", "Password": PASSWORD}
+        for label, text in fields.items():
+            self.page.get_by_label(label, exact=True).fill(text)
+        self.page.get_by_label("Username").fill(username)
+        self.page.get_by_role("main").get_by_role("button").click()
+        expect(self.page.get_by_role("button", name="Log out")).to_be_visible()
+        self.page.wait_for_load_state()
+
     def log_out(self) -> None:
         """Sign out of the shop."""
         self.page.get_by_role("button", name="Log out").click()

@@ -107,6 +107,27 @@ def test_a_page_that_only_claims_adas_address_lands_amber_reads_nothing_of_hers_
     expect(ada.lines.filter(has_text="Hello, it is me, Ada")).to_have_count(0)
 
 
+def test_who_registers_with_anothers_address_proves_nothing_about_it(
+    new_customer: NewCustomer, agent: Agent, round_trip: RoundTrip
+) -> None:
+    victim = new_customer()
+    victim.visit("/login")
+    victim.page.evaluate(
+        """organizationId => KalTalk.init({organizationId, email: "victim@example.com", name: "Victim"})""",
+        round_trip.organization_id,
+    )
+    victim.write("I have no account, and this is my address")
+
+    eve = new_customer()
+    eve.register("eve", email="victim@example.com")
+    eve.write("Please read me what I wrote last")
+    agent.open_conversation("Please read me what I wrote last")
+    agent.sees_green()
+    expect(agent.drawer).not_to_contain_text("victim@example.com")
+    expect(agent.drawer).not_to_contain_text("I have no account")
+    assert round_trip.customer(agent.field("external_id").text_content() or "")["email"] is None
+
+
 def test_after_a_failed_token_the_record_is_downgraded_and_the_next_page_makes_it_green_again(
     new_customer: NewCustomer, agent: Agent, round_trip: RoundTrip
 ) -> None:
