@@ -15,7 +15,7 @@ from ..core.policy import State, Verdict
 from ..core.sessions import WidgetSession
 from ..models import Conversation, Message
 from .compiled import Statement, Values
-from .database import spelled_out, table_of
+from .database import first_of, spelled_out, table_of
 from .sources import Source, Writer, insert_unless_there, run
 
 PREVIEW_LENGTH = 140
@@ -78,7 +78,7 @@ _SPOKE_IN = sa.select(_LINES.c.conversation_id).where(
     _LINES.c.session_id == sa.bindparam("speaker"),
     _LINES.c.author == spelled_out("visitor"),
 )
-_ONE = sa.select(*CONVERSATION_COLUMNS).where(_TABLE.c.organization_id == sa.bindparam("of")).limit(1)
+_ONE = first_of(sa.select(*CONVERSATION_COLUMNS).where(_TABLE.c.organization_id == sa.bindparam("of")))
 _LATEST = _ONE.order_by(_TABLE.c.last_message_at.desc())
 _SPOKEN_IN = _ONE.where(_TABLE.c.id.in_(_SPOKE_IN), _OPEN_TO).order_by(
     sa.case((_TABLE.c.customer_id == sa.bindparam("proven"), 0), else_=1), _TABLE.c.last_message_at.desc()

@@ -11,7 +11,7 @@ from ..core.claims import Claims, email_key, name_key
 from ..core.errors import Reason
 from ..core.tokens import Proof
 from ..models import Customer, CustomerProof, Secret
-from .database import new_id, table_of
+from .database import first_of, new_id, table_of
 from .sources import Source, Writer, dialect_of, insert_unless_there, run, run_alone
 
 
@@ -38,7 +38,9 @@ class CustomerRecord(NamedTuple):
 _TABLE = table_of(Customer)
 CUSTOMER_COLUMNS = tuple(_TABLE.c[name] for name in CustomerRecord._fields)
 _ITS = _TABLE.c.organization_id == sa.bindparam("of")
-_LAST_SEEN_FIRST = sa.select(*CUSTOMER_COLUMNS).where(_ITS).order_by(_TABLE.c.last_seen_at.desc(), _TABLE.c.id).limit(1)
+_LAST_SEEN_FIRST = first_of(
+    sa.select(*CUSTOMER_COLUMNS).where(_ITS).order_by(_TABLE.c.last_seen_at.desc(), _TABLE.c.id)
+)
 _BY_ID = _LAST_SEEN_FIRST.where(_TABLE.c.id == sa.bindparam("wanted"))
 _BY_EXTERNAL_ID = _LAST_SEEN_FIRST.where(_TABLE.c.external_id == sa.bindparam("wanted"))
 _BY_EMAIL = _LAST_SEEN_FIRST.where(_TABLE.c.email_key == sa.bindparam("wanted"))

@@ -40,6 +40,14 @@ def table_of(model: type[Base]) -> sa.Table:
     return table
 
 
+def first_of(rows: sa.Select[*tuple[Any, ...]]) -> sa.Select[*tuple[Any, ...]]:
+    """Return the first of these rows, with the 1 as a part of the statement.
+
+    SQLite's later versions (3.53, not 3.46) plan a statement anew at each call that binds it.
+    """
+    return rows.limit(sa.literal_column("1")).offset(sa.literal_column("0"))
+
+
 def spelled_out(author: Literal["visitor", "agent", "event"]) -> sa.ColumnElement[str]:
     """Return who wrote a line as a part of the statement itself, because a partial index has a condition on authors.
 

@@ -119,7 +119,8 @@ def _rows_of(
     else:
         keys = [_matching(session, organization_id, lanes, matches, place, newer=newer, limit=limit)]
     page = _page_of(keys, newer=newer, limit=limit)
-    return rows.join(page, page.c.id == Conversation.id)
+    # Were the page joined, SQLite's later versions (3.46, not 3.40) would look up in it each one that there is.
+    return rows.where(Conversation.id.in_(sa.select(page.c.id)))
 
 
 def _range(organization_id: str, lane: Lane, place: Place | None, *, newer: bool, limit: int) -> sa.Select[Any]:

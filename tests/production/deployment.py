@@ -1,10 +1,12 @@
 """One KalTalk in production: two gunicorn workers on one database, this process as a third, commands as a fourth."""
 
 import http.client
+import itertools
 import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -28,7 +30,7 @@ ORGANIZATION: Final = "org_shop"
 ACTOR: Final = Actor("test", "local")
 WORKERS: Final = 2
 VERIFIED: Final = ("verified", None)
-_MOST_TRIES = 100
+_PATIENCE_SECONDS = 20  # a worker may still be on its way up
 
 T = TypeVar("T")
 
@@ -104,16 +106,17 @@ class Deployment:
         rest; every other time, because that may be the one that has not answered yet.
         """
         first: dict[str, Answer] = {}
-        for number in range(_MOST_TRIES):
+        turns = itertools.cycle((False, True))
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while len(first) < WORKERS:
+            assert time.monotonic() < deadline, f"only {len(first)} of {WORKERS} workers answered"
             with ExitStack() as stack:
-                if number % 2:
+                if next(turns):
                     half = stack.enter_context(socket.create_connection(("127.0.0.1", self.server.port)))
                     half.sendall(b"GET /")
                 answer = ask()
             first.setdefault(answer.worker, answer)
-            if len(first) == WORKERS:
-                return list(first.values())
-        raise AssertionError(f"only {len(first)} of {WORKERS} workers answered in {_MOST_TRIES} requests")
+        return list(first.values())
 
     def change(self, use_case: Callable[[Session, Settings, float], T]) -> T:
         """Run a use case in this process and commit it."""

@@ -58,8 +58,9 @@ def deployment(
 
 
 def workers_of(parent: int) -> set[int]:
-    """Return the worker processes that run now."""
-    return {int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()}
+    """Return the worker processes that run now; since Python 3.14 their parent has a helper of its own, too."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return {int(pid) for pid in children if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()}
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
