@@ -40,12 +40,12 @@ def add_user(username: str, password: str, name: str, email: str | None = None) 
     """A new user, saved; `email` is signed, so give one only if it is known to be theirs. Raises `UsernameTaken`."""
     user = User(username=username.lower(), password_hash=generate_password_hash(password), name=name, email=email)
     db.session.add(user)
-    save()
+    save(user.username)
     return user
 
 
-def save() -> None:
-    """Commit what was changed. Raises `UsernameTaken`.
+def save(username: str) -> None:
+    """Commit a user who is to have this username. Raises `UsernameTaken`.
 
     The unique index decides, not a look beforehand: two people may ask for one username in the same instant.
     """
@@ -53,6 +53,8 @@ def save() -> None:
         db.session.commit()
     except IntegrityError as error:
         db.session.rollback()
+        if find_user(username) is None:
+            raise
         raise UsernameTaken from error
 
 

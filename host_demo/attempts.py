@@ -1,7 +1,7 @@
-"""How often somebody may guess a password, and how many accounts one network may make.
+"""How often somebody may guess a password, make an account or have a mail sent.
 
-Without the first, guessing costs nothing; without the second, anybody has this shop write to every mailbox there is.
-Counted in the memory of each worker: with four of them, somebody may try up to four times as often.
+Counted in the memory of each worker: with four of them, somebody may up to four times as often. Who counts as one is
+the visitor's address, so behind a proxy `HOST_PROXY_HOPS` must be right, or all visitors are one.
 """
 
 from ipaddress import ip_address, ip_network
@@ -11,10 +11,6 @@ from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
-FAILED_LOGINS_OF_NETWORK = parse("30 per minute")
-FAILED_LOGINS_OF_NAME = parse("10 per minute")
-NEW_ACCOUNTS_OF_NETWORK = parse("20 per hour")
-
 Counted = list[tuple[RateLimitItem, tuple[str, ...]]]
 
 
@@ -23,25 +19,34 @@ def init_app(app: Flask) -> None:
     app.extensions["host_attempts"] = FixedWindowRateLimiter(MemoryStorage())
 
 
-def failed_logins(username: str) -> Counted:
-    """What a wrong password counts for; not for the name alone, or any stranger could lock its owner out."""
-    return [(FAILED_LOGINS_OF_NETWORK, (_network(),)), (FAILED_LOGINS_OF_NAME, (username, _network()))]
+def login(username: str) -> Counted:
+    """What a login counts for. Not for the name wherever it comes from: a stranger could lock its owner out."""
+    network = _network()
+    return [(parse("30 per minute"), ("login", network)), (parse("10 per minute"), ("login", network, username))]
 
 
-def new_accounts() -> Counted:
-    """What a new account counts for."""
-    return [(NEW_ACCOUNTS_OF_NETWORK, (_network(),))]
+def new_account() -> Counted:
+    """What a new account counts for, and one whose username is taken."""
+    return [(parse("30 per hour"), ("account", _network()))]
 
 
-def are_too_many(counted: Counted) -> bool:
-    """Whether one of these counts is full."""
-    return not all(_counter().test(limit, *who) for limit, who in counted)
+def mail(email: str) -> Counted:
+    """What a mail counts for: nobody has this shop fill a mailbox, or write to all that there are."""
+    return [(parse("30 per hour"), ("mail", _network())), (parse("5 per hour"), ("mail to", email.lower()))]
 
 
-def count(counted: Counted) -> None:
-    """One more of these."""
+def may(counted: Counted) -> bool:
+    """Count one more of these; whether it may be.
+
+    Counted before it is done: of a hundred requests at once each would find that the others have not counted yet.
+    """
+    return all(_counter().hit(limit, *who) for limit, who in counted)
+
+
+def take_back(counted: Counted) -> None:
+    """One less of these: a login that succeeded was no guess."""
     for limit, who in counted:
-        _counter().hit(limit, *who)
+        _counter().hit(limit, *who, cost=-1)
 
 
 def _counter() -> FixedWindowRateLimiter:
@@ -51,7 +56,11 @@ def _counter() -> FixedWindowRateLimiter:
 
 def _network() -> str:
     """Whom the visitor's address stands for: an IPv4 address itself, an IPv6 one all 2**64 of its network."""
-    address = ip_address(request.remote_addr or "::")
+    given = request.remote_addr or ""
+    try:
+        address = ip_address(given)
+    except ValueError:  # some servers have no address for a Unix socket
+        return given
     if address.version == 4:
         return str(address)
     return str(address.ipv4_mapped or ip_network((address, 64), strict=False))

@@ -2,7 +2,6 @@
 
 import re
 import secrets
-from contextlib import suppress
 
 from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, session, url_for
 from flask_login import LoginManager, current_user, login_user
@@ -92,22 +91,22 @@ def register_post() -> tuple[str, int] | Response:
     form = RegisterForm()
     if not form.validate():
         return render_template("register.html", form=form), 422
-    counted = attempts.new_accounts()
-    if attempts.are_too_many(counted):
-        form.username.errors = ["Too many accounts were made from your network. Try again in an hour."]
+    if not attempts.may(attempts.new_account()):
+        form.username.errors = ["Too many attempts came from your network. Try again in an hour."]
         return render_template("register.html", form=form), 429
     try:
         user = add_user(form.username.data, form.password.data, form.name.data)
     except UsernameTaken:
         form.username.errors = ["This username is taken. Choose another one."]
         return render_template("register.html", form=form), 422
-    attempts.count(counted)
     start_session(user)
     flash("Your account is ready, and you are logged in.")
     choose_email(user, form.email.data)
-    with suppress(NotSent):  # the profile page has a button for a new one
+    try:
         send_code(user)
-    return redirect(url_for("pages.home"))
+    except NotSent as error:
+        flash(str(error))
+    return redirect(url_for("pages.profile"))
 
 
 @blueprint.get("/login")
@@ -125,15 +124,15 @@ def login_post() -> tuple[str, int] | Response:
     form = LoginForm()
     if not form.validate():
         return render_template("login.html", form=form), 422
-    counted = attempts.failed_logins(form.username.data)
-    if attempts.are_too_many(counted):
+    counted = attempts.login(form.username.data)
+    if not attempts.may(counted):
         form.password.errors = ["Too many attempts. Wait a minute and try again."]
         return render_template("login.html", form=form), 429
     user = check_password(form.username.data, form.password.data)
     if user is None:
-        attempts.count(counted)
         form.password.errors = ["Username and password do not match. Check both and try again."]
         return render_template("login.html", form=form), 422
+    attempts.take_back(counted)
     start_session(user)
     return redirect(local_path(form.next.data))
 

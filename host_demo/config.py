@@ -52,7 +52,7 @@ def load(app: Flask, settings: Mapping[str, Any]) -> None:
             "pool_pre_ping": True,
         },
         HOST_CLOCK=time.time,
-        HOST_SEND_MAIL=None,  # a function of address, subject and text; raises OSError, as smtplib does
+        HOST_SEND_MAIL=None,  # a function of address, subject and text
         HOST_DEMO_ACCOUNTS=(),
     )
     app.config.update({name: os.environ.get(name) or None for name in ENVIRONMENT})

@@ -2,27 +2,30 @@
 
 Only then does what somebody typed become `User.email`, and only that is signed. Signed before, it would give whoever
 registers with another's address a green shield for it.
+
+The address waits in the session of the browser in which it was typed. Its code is made of user, address and time by a
+key, so it is stored nowhere and confirms nothing else.
 """
 
-import hashlib
+import base64
 import hmac
 import logging
-import secrets
 
-from flask import current_app
+from flask import current_app, session
 
-from host_demo.models import NewEmail, User, db
+from host_demo import attempts
+from host_demo.models import User, db
 
-ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no two look alike
-CODE_LENGTH = 10  # 49 random bits: not to be guessed in an hour
+CODE_LENGTH = 10  # of base32, 50 bits: not to be guessed in an hour
 CODE_LIFETIME = 3600  # seconds
-PAUSE = 60  # seconds between two mails, or this shop fills the mailbox of whomever somebody names
+LOOK_ALIKES = str.maketrans("01", "OI")  # base32 has neither
 SUBJECT = "Your code for Harrow Lane Tea"
 TEXT = """\
-{code} is your code. Type it on your profile page at Harrow Lane Tea within one hour.
+{code} is your code for Harrow Lane Tea. Type it on your profile page within one hour, and tell nobody.
 
-You have no account there? Then somebody typed your address for theirs. Do nothing, and they will not get it.
+You did not ask for it? Then somebody typed your address for theirs. Do nothing, and they will not get it.
 """
+_WAITS = "new_email"  # in the session: the address, and when its code was sent or None
 _log = logging.getLogger(__name__)
 
 
@@ -31,66 +34,70 @@ class NotSent(Exception):
 
 
 class WrongCode(Exception):
-    """This is not the code that was sent last, or its hour is over."""
+    """This is not the code for the address that waits, or its hour is over."""
 
 
-def waiting_email(user: User) -> str | None:
-    """The address of this user that waits for its code."""
-    new = db.session.get(NewEmail, user.id)
-    return None if new is None or new.email == user.email else new.email
-
-
-def choose_email(user: User, email: str) -> bool:
-    """Let what the user typed as their address wait for a code; false when there is nothing new to wait for."""
-    new = db.session.get(NewEmail, user.id) or NewEmail(user_id=user.id, email=user.email, sent_at=0)
-    if email == new.email:
-        return False
-    new.email, new.code_hash = email, ""  # a code that was sent elsewhere is worth nothing now
-    db.session.add(new)
-    db.session.commit()
-    return email != user.email
-
-
-def send_code(user: User) -> None:
-    """Send a code to the address that waits; the one before is worth nothing now. Raises `NotSent`."""
-    new, now = db.session.get(NewEmail, user.id), _now()
-    if new is None or new.email == user.email:
-        raise NotSent("No e-mail address waits to be confirmed.")
-    send_mail = current_app.config["HOST_SEND_MAIL"]
-    if send_mail is None:
-        raise NotSent("This shop sends no mail yet.")
-    if 0 <= now - new.sent_at < PAUSE:
-        raise NotSent("The last code left less than a minute ago. Wait a minute, then ask for a new one.")
-    code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
-    new.code_hash, new.sent_at = _hash(code), now
-    db.session.commit()
-    try:
-        send_mail(new.email, SUBJECT, TEXT.format(code=f"{code[:5]}-{code[5:]}"))
-    except OSError as error:
-        _log.error("No code was sent: %s", type(error).__name__)  # its message may hold the address
-        raise NotSent("The mail could not be sent. Ask for a new code in a minute.") from None
-
-
-def confirm_code(user: User, typed: str) -> None:
-    """Make the waiting address the user's. Raises `WrongCode`."""
-    new = db.session.get(NewEmail, user.id)
-    code = "".join(filter(str.isalnum, typed.upper()))
-    if new is None or not hmac.compare_digest(new.code_hash, _hash(code)) or _now() - new.sent_at >= CODE_LIFETIME:
-        raise WrongCode
-    confirm(user)
-
-
-def confirm(user: User) -> str | None:
-    """Make the waiting address the user's: it is known to be theirs. The address, or None when none waits."""
-    email = waiting_email(user)
-    if email is not None:
-        user.email = email
-        db.session.commit()
+def waiting_email() -> str | None:
+    """The address that waits for its code in this browser."""
+    email: str | None = session.get(_WAITS, (None, None))[0]
     return email
 
 
-def _hash(code: str) -> str:
-    return hashlib.sha256(code.encode()).hexdigest()
+def is_code_sent() -> bool:
+    """Whether a code was sent to the address that waits."""
+    return session.get(_WAITS, (None, None))[1] is not None
+
+
+def choose_email(user: User, email: str) -> bool:
+    """Take what the user typed as their address; true when it is a new one, which waits for a code now."""
+    if email == user.email:
+        session.pop(_WAITS, None)  # nothing waits any more
+        return False
+    if email == waiting_email():
+        return False
+    session[_WAITS] = email, None
+    return True
+
+
+def send_code(user: User) -> None:
+    """Send a code to the address that waits. Raises `NotSent`."""
+    email, user_id = waiting_email(), user.id
+    send_mail = current_app.config["HOST_SEND_MAIL"]
+    if email is None:
+        raise NotSent("No e-mail address waits to be confirmed.")
+    if send_mail is None:
+        raise NotSent("This shop sends no mail yet, so it cannot see that the address is yours.")
+    if not attempts.may(attempts.mail(email)):
+        raise NotSent("Too many codes were sent. Try again in an hour.")
+    sent_at = _now()
+    code = _code(user_id, email, sent_at)
+    db.session.commit()  # no connection to the database waits for the mail
+    try:
+        send_mail(email, SUBJECT, TEXT.format(code=f"{code[:5]}-{code[5:]}"))
+    except Exception as error:  # noqa: BLE001 - whatever the mailer raises, the page goes on
+        _log.error("No code was sent: %s", type(error).__name__)  # its message may hold the address
+        raise NotSent("The mail with the code could not be sent. Try again in a minute.") from None
+    session[_WAITS] = email, sent_at
+
+
+def confirm(user: User, typed: str) -> str:
+    """Make the address that waits the user's, and return it. Raises `WrongCode`."""
+    email, sent_at = session.get(_WAITS, (None, None))
+    if sent_at is None or not 0 <= _now() - sent_at < CODE_LIFETIME:
+        raise WrongCode
+    code = "".join(filter(str.isalnum, typed.upper())).translate(LOOK_ALIKES)
+    if not hmac.compare_digest(code.encode(), _code(user.id, email, sent_at).encode()):
+        raise WrongCode
+    user.email = email
+    db.session.commit()
+    del session[_WAITS]
+    return user.email
+
+
+def _code(user_id: str, email: str, sent_at: int) -> str:
+    key = current_app.config["SECRET_KEY"].encode()
+    mac = hmac.digest(key, f"confirm\0{user_id}\0{email}\0{sent_at}".encode(), "sha256")
+    return base64.b32encode(mac)[:CODE_LENGTH].decode()
 
 
 def _now() -> int:

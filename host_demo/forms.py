@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import validate_email
 from flask import request
 from flask_wtf import FlaskForm
 from wtforms import EmailField, HiddenField, PasswordField, StringField, ValidationError
@@ -48,11 +48,18 @@ def check_username(_form: Any, field: Any) -> None:
         )
 
 
+def normal_email(text: str) -> str:
+    """The address in its one spelling, by its form alone: nobody is asked over the network. Raises `ValueError`."""
+    if "=?" in text:  # an encoded word of RFC 2047: mail programs would write to what it decodes to
+        raise ValueError("An encoded word is no address.")
+    return validate_email(text, check_deliverability=False).normalized
+
+
 def check_email(_form: Any, field: Any) -> None:
-    """Refuse what is not an e-mail address, by its form alone: nobody is asked over the network."""
+    """Refuse what is not an e-mail address."""
     try:
-        field.data = validate_email(field.data, check_deliverability=False).normalized
-    except EmailNotValidError as error:
+        field.data = normal_email(field.data)
+    except ValueError as error:
         raise ValidationError("This is not an e-mail address. It looks like name@example.com.") from error
 
 

@@ -1,4 +1,4 @@
-"""The tables of the host: its users, the addresses that they have not confirmed, and where they are logged in."""
+"""The tables of the host: its users, and the browsers in which they are logged in."""
 
 import secrets
 
@@ -32,7 +32,7 @@ class User(Base):
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_user_id)
     username: Mapped[str] = mapped_column(String(USERNAME_LENGTH), unique=True)
     name: Mapped[str] = mapped_column(String(NAME_LENGTH))
-    email: Mapped[str | None] = mapped_column(String(EMAIL_LENGTH))  # known to be theirs, see `confirmation.py`
+    email: Mapped[str | None] = mapped_column(String(EMAIL_LENGTH))  # known to be theirs: `confirmation.py`
     password_hash: Mapped[str] = mapped_column(String(255))
 
     # What Flask-Login asks of a user; its UserMixin carries no types.
@@ -43,17 +43,6 @@ class User(Base):
     def get_id(self) -> str:
         """The id that Flask-Login keeps in the session."""
         return self.id
-
-
-class NewEmail(Base):
-    """What a user typed last as their address, and the code that was sent there; it waits until it is `User.email`."""
-
-    __tablename__ = "host_new_emails"
-
-    user_id: Mapped[str] = mapped_column(ForeignKey(User.id), primary_key=True)
-    email: Mapped[str] = mapped_column(String(EMAIL_LENGTH))
-    code_hash: Mapped[str] = mapped_column(String(64))
-    sent_at: Mapped[int] = mapped_column(BigInteger)  # seconds since 1970
 
 
 class SignIn(Base):

@@ -1,12 +1,20 @@
 """The pages of the shop: home, orders, profile."""
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 from werkzeug.wrappers import Response
 
 from host_demo import shop
 from host_demo.accounts import UsernameTaken, save
-from host_demo.confirmation import NotSent, WrongCode, choose_email, confirm_code, send_code, waiting_email
+from host_demo.confirmation import (
+    NotSent,
+    WrongCode,
+    choose_email,
+    confirm,
+    is_code_sent,
+    send_code,
+    waiting_email,
+)
 from host_demo.forms import CodeForm, ProfileForm
 
 blueprint = Blueprint("pages", __name__)
@@ -35,56 +43,47 @@ def profile() -> str:
 @blueprint.post("/profile")
 @login_required  # type: ignore[untyped-decorator]
 def profile_post() -> tuple[str, int] | Response:
-    """Save name and username, and let the e-mail wait for its code.
+    """Save what was typed, take the code for a new e-mail, or send a code: each has a button."""
+    if "new_code" in request.form:
+        _send_code()
+    elif "code" in request.form:
+        form = CodeForm()
+        if not is_code_sent():
+            flash("No code has been sent.")
+        elif not form.validate() or not _is_confirmed(form):
+            return _profile_page(code_form=form), 422
+    else:
+        profile_form = ProfileForm()
+        if not profile_form.validate() or not _is_saved(profile_form):
+            return _profile_page(profile_form), 422
+    return redirect(url_for("pages.profile"))
+
+
+def _is_saved(form: ProfileForm) -> bool:
+    """Save name and username, and let a new e-mail wait for its code.
 
     The id is no field of the form: nothing a browser sends can change it.
     """
-    form = ProfileForm()
-    if not form.validate():
-        return _profile_page(form), 422
     current_user.name, current_user.username = form.name.data, form.username.data
     try:
-        save()
+        save(form.username.data)
     except UsernameTaken:
         form.username.errors = ["This username is taken. Choose another one."]
-        return _profile_page(form), 422
+        return False
     flash("Saved.")
     if choose_email(current_user, form.email.data):
         _send_code()
-    return redirect(url_for("pages.profile"))
+    return True
 
 
-@blueprint.post("/profile/code")
-@login_required  # type: ignore[untyped-decorator]
-def new_code() -> Response:
-    """Send a new code to the e-mail that waits for one."""
-    _send_code()
-    return redirect(url_for("pages.profile"))
-
-
-@blueprint.post("/profile/email")
-@login_required  # type: ignore[untyped-decorator]
-def confirm_email() -> tuple[str, int] | Response:
-    """Take the code, and make the e-mail that it was sent to theirs."""
-    form = CodeForm()
-    if form.validate():
-        try:
-            confirm_code(current_user, form.code.data)
-        except WrongCode:
-            form.code.errors = ["This is not the last code, or its hour is over. Look again, or ask for a new one."]
-        else:
-            flash("Your e-mail address is confirmed.")
-            return redirect(url_for("pages.profile"))
-    return _profile_page(code_form=form), 422
-
-
-def _profile_page(form: ProfileForm | None = None, code_form: CodeForm | None = None) -> str:
-    """The profile; what is not given stands as it is saved, with the e-mail that waits for its code."""
-    waiting = waiting_email(current_user)
-    if form is None:
-        saved = {"name": current_user.name, "username": current_user.username, "email": waiting or current_user.email}
-        form = ProfileForm(formdata=None, data=saved)
-    return render_template("profile.html", form=form, code_form=code_form or CodeForm(formdata=None), waiting=waiting)
+def _is_confirmed(form: CodeForm) -> bool:
+    try:
+        email = confirm(current_user, form.code.data)
+    except WrongCode:
+        form.code.errors = ["This is not the last code, or its hour is over. Look again, or ask for a new one."]
+        return False
+    flash(f"{email} is confirmed.")
+    return True
 
 
 def _send_code() -> None:
@@ -92,3 +91,18 @@ def _send_code() -> None:
         send_code(current_user)
     except NotSent as error:
         flash(str(error))
+
+
+def _profile_page(form: ProfileForm | None = None, code_form: CodeForm | None = None) -> str:
+    """The profile; what is not given stands as it is saved, with the e-mail that waits for its code."""
+    if form is None:
+        email = waiting_email() or current_user.email
+        saved = {"name": current_user.name, "username": current_user.username, "email": email}
+        form = ProfileForm(formdata=None, data=saved)
+    return render_template(
+        "profile.html",
+        form=form,
+        code_form=code_form or CodeForm(formdata=None),
+        waiting=waiting_email(),
+        is_code_sent=is_code_sent(),
+    )

@@ -1,6 +1,7 @@
 """The documents say what is true: links lead somewhere, and what can be set, called or go wrong stands in them."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 import kaltalk_iv.cli
 from kaltalk_iv.core.errors import Reason
+from tests.support.needs import require
 from tests.support.servers import clean_environment
 
 ROOT = Path(__file__).parents[2]
@@ -77,8 +79,9 @@ def test_the_snippet_in_the_guide_is_the_one_that_the_host_renders() -> None:
 
 
 def test_make_help_names_every_target_that_the_readme_names() -> None:
+    make = require("make", shutil.which("make"), "install it (Debian: apt install make)")
     done = subprocess.run(
-        ["make", "--no-print-directory", "help"],
+        [make, "--no-print-directory", "help"],
         cwd=ROOT,
         env=clean_environment({}),
         capture_output=True,

@@ -1,6 +1,7 @@
 """Guessing passwords gets slow, and one network does not make accounts without end."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
@@ -68,12 +69,29 @@ def test_each_application_counts_for_itself(make_app: MakeApp) -> None:
     assert guess(make_app(), 1) == [422]
 
 
-def test_the_twenty_first_account_of_an_hour_is_refused(app: Flask) -> None:
-    statuses = []
-    for number in range(21):
-        form = {"name": "Eve", "username": f"eve{number}", "email": "eve@example.com", "password": PASSWORD}
-        page = Visitor(app).submit("/register", **form)
-        statuses.append(page.status_code)
-    assert statuses == 20 * [302] + [429]
-    assert "Too many accounts were made from your network. Try again in an hour." in page.text
+def test_guesses_at_once_count_like_guesses_in_a_row(app: Flask) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        statuses = list(pool.map(lambda _: guess(app, 1)[0], range(20)))
+    assert sorted(statuses) == 10 * [422] + 10 * [429]
+
+
+@pytest.mark.parametrize("address", ["localhost", "<local>", "1.2.3.4:5678", ""])
+def test_an_address_that_is_none_counts_as_it_stands(app: Flask, address: str) -> None:
+    assert guess(app, 11, address) == 10 * [422] + [429]
+
+
+def test_the_thirty_first_account_of_an_hour_is_refused_and_a_taken_name_counts(app: Flask) -> None:
+    eve = Visitor(app)
+    form = {"name": "Eve", "email": "eve@example.com", "password": PASSWORD}
+
+    def register(username: str) -> TestResponse:
+        eve.http.delete_cookie("__Host-host_session")
+        token = eve.csrf_token("/register")
+        return eve.http.post("/register", data={**form, "username": username, "csrf_token": token})
+
+    assert [register("ada").status_code for _ in range(15)] == 15 * [422]
+    assert [register(f"eve{number}").status_code for number in range(15)] == 15 * [302]
+    page = register("one-more")
+    assert page.status_code == 429
+    assert "Too many attempts came from your network. Try again in an hour." in page.text
     assert log_in(app, "ada", PASSWORD, "127.0.0.1").status_code == 302

@@ -32,7 +32,7 @@ HOSTILE = {
 
 def test_a_new_customer_is_logged_in_with_an_opaque_id(stranger: Visitor) -> None:
     answer = stranger.submit("/register", **EVE)
-    assert (answer.status_code, answer.location) == (302, "/")
+    assert (answer.status_code, answer.location) == (302, "/profile")
     claims = claims_on(stranger.get("/"))
     assert claims["sub"].startswith("u_")
     assert len(claims["sub"]) == 18

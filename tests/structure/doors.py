@@ -56,9 +56,7 @@ HOST: Final[dict[str, Door]] = {
         ("auth.login", "auth.login_post", "auth.logout", "auth.register", "auth.register_post"), Door.ANYBODY
     ),
     **dict.fromkeys(
-        ("pages.orders", "pages.profile", "pages.profile_post", "pages.confirm_email", "pages.new_code"),
-        Door.CUSTOMER,
+        ("pages.orders", "pages.profile", "pages.profile_post", "fresh_token.kaltalk_token"), Door.CUSTOMER
     ),
-    "fresh_token.kaltalk_token": Door.CUSTOMER,
     **dict.fromkeys(("lab.page", "lab.mode", "lab.prepare", "lab.seen"), Door.CUSTOMER),
 }
