@@ -90,12 +90,12 @@ def make_demo(environ: Mapping[str, str], *, renew_passwords: bool = False) -> D
 
     host = host_demo.create_app(
         {
-            "HOST_DATABASE_URL": environ.get("HOST_DATABASE_URL") or f"sqlite:///{folder / 'host.sqlite3'}",
-            "HOST_SECRET_KEY": environ.get("HOST_SECRET_KEY") or made["host_secret_key"],
+            # Never those of the environment: the demo gives the users of its shop the password that it prints.
+            "HOST_DATABASE_URL": f"sqlite:///{folder / 'host.sqlite3'}",
+            "HOST_SECRET_KEY": made["host_secret_key"],
             "KALTALK_IV_SECRET": environ.get("KALTALK_IV_SECRET") or signing_secret,
             "KALTALK_ORGANIZATION_ID": environ.get("KALTALK_ORGANIZATION_ID") or ORGANIZATION_ID,
             "KALTALK_ORIGIN": environ.get("KALTALK_ORIGIN") or MOUNT,
-            "HOST_SEND_MAIL": _show_mail,
             "HOST_DEMO_ACCOUNTS": tuple(username for username, _name, _email in CUSTOMERS),
         }
     )
@@ -109,9 +109,9 @@ def make_demo(environ: Mapping[str, str], *, renew_passwords: bool = False) -> D
             host.config["KALTALK_IV_SECRET"] = secret
 
     if (host.config["KALTALK_ORGANIZATION_ID"], host.config["KALTALK_ORIGIN"]) == (ORGANIZATION_ID, MOUNT):
-        lab.open_lab(
-            host, LabSide(kaltalk, ORGANIZATION_ID, deploy), KalTalkError
-        )  # else it would show another KalTalk
+        # Of another KalTalk the lab shows nothing, and to it nobody proves an address by a mail that all may read.
+        lab.open_lab(host, LabSide(kaltalk, ORGANIZATION_ID, deploy), KalTalkError)
+        host.config["HOST_SEND_MAIL"] = _show_mail
     return Demo(host, kaltalk, password)
 
 

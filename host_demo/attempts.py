@@ -5,6 +5,7 @@ the visitor's address, so behind a proxy `HOST_PROXY_HOPS` must be right, or all
 """
 
 from ipaddress import ip_address, ip_network
+from threading import Lock
 
 from flask import Flask, current_app, request
 from limits import RateLimitItem, parse
@@ -12,11 +13,6 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 Counted = list[tuple[RateLimitItem, tuple[str, ...]]]
-
-
-def init_app(app: Flask) -> None:
-    """Count for this application alone."""
-    app.extensions["host_attempts"] = FixedWindowRateLimiter(MemoryStorage())
 
 
 def login(username: str) -> Counted:
@@ -31,7 +27,10 @@ def new_account() -> Counted:
 
 
 def mail(email: str) -> Counted:
-    """What a mail counts for: nobody has this shop fill a mailbox, or write to all that there are."""
+    """What a mail counts for: nobody has this shop fill a mailbox, or write to all that there are.
+
+    A stranger can use up the five of an address; its owner waits for an hour then.
+    """
     return [(parse("30 per hour"), ("mail", _network())), (parse("5 per hour"), ("mail to", email.lower()))]
 
 
@@ -40,17 +39,42 @@ def may(counted: Counted) -> bool:
 
     Counted before it is done: of a hundred requests at once each would find that the others have not counted yet.
     """
-    return all(_counter().hit(limit, *who) for limit, who in counted)
+    return _counter().may(counted)
 
 
 def take_back(counted: Counted) -> None:
     """One less of these: a login that succeeded was no guess."""
-    for limit, who in counted:
-        _counter().hit(limit, *who, cost=-1)
+    _counter().take_back(counted)
 
 
-def _counter() -> FixedWindowRateLimiter:
-    counter: FixedWindowRateLimiter = current_app.extensions["host_attempts"]
+def init_app(app: Flask) -> None:
+    """Count for this application alone."""
+    app.extensions["host_attempts"] = _Counter()
+
+
+class _Counter:
+    def __init__(self) -> None:
+        self._storage = MemoryStorage()
+        self._windows = FixedWindowRateLimiter(self._storage)
+        self._lock = Lock()  # the storage loses hits where two begin a window at once
+
+    def may(self, counted: Counted) -> bool:
+        for at, (limit, who) in enumerate(counted):
+            with self._lock:
+                is_free = self._windows.hit(limit, *who)
+            if not is_free:
+                self.take_back(counted[:at])  # nobody else of a network is refused for what one of them was refused
+                return False
+        return True
+
+    def take_back(self, counted: Counted) -> None:
+        with self._lock:
+            for limit, who in counted:
+                self._storage.decr(limit.key_for(*who))
+
+
+def _counter() -> _Counter:
+    counter: _Counter = current_app.extensions["host_attempts"]
     return counter
 
 

@@ -14,6 +14,7 @@ import logging
 from flask import current_app, session
 
 from host_demo import attempts
+from host_demo.forms import ascii_email
 from host_demo.models import User, db
 
 CODE_LENGTH = 10  # of base32, 50 bits: not to be guessed in an hour
@@ -21,11 +22,13 @@ CODE_LIFETIME = 3600  # seconds
 LOOK_ALIKES = str.maketrans("01", "OI")  # base32 has neither
 SUBJECT = "Your code for Harrow Lane Tea"
 TEXT = """\
-{code} is your code for Harrow Lane Tea. Type it on your profile page within one hour, and tell nobody.
+{code} is your code for Harrow Lane Tea. Type it on your profile page, in the browser in which you asked for it, within
+one hour, and tell nobody.
 
 You did not ask for it? Then somebody typed your address for theirs. Do nothing, and they will not get it.
 """
 _WAITS = "new_email"  # in the session: the address, and when its code was sent or None
+_NOTHING = (None, None)
 _log = logging.getLogger(__name__)
 
 
@@ -34,47 +37,46 @@ class NotSent(Exception):
 
 
 class WrongCode(Exception):
-    """This is not the code for the address that waits, or its hour is over."""
+    """This is not the last code for the address that waits, or its hour is over."""
 
 
-def waiting_email() -> str | None:
-    """The address that waits for its code in this browser."""
-    email: str | None = session.get(_WAITS, (None, None))[0]
-    return email
+def waiting_email(user: User) -> str | None:
+    """The address of this user that waits for its code in this browser."""
+    email: str | None = session.get(_WAITS, _NOTHING)[0]
+    return None if email == user.email else email
 
 
-def is_code_sent() -> bool:
-    """Whether a code was sent to the address that waits."""
-    return session.get(_WAITS, (None, None))[1] is not None
+def is_code_out(user: User) -> bool:
+    """Whether a code for the address that waits was sent, and its hour is not over."""
+    sent_at = session.get(_WAITS, _NOTHING)[1]
+    return waiting_email(user) is not None and sent_at is not None and 0 <= _now() - sent_at < CODE_LIFETIME
 
 
 def choose_email(user: User, email: str) -> bool:
-    """Take what the user typed as their address; true when it is a new one, which waits for a code now."""
-    if email == user.email:
-        session.pop(_WAITS, None)  # nothing waits any more
-        return False
-    if email == waiting_email():
-        return False
-    session[_WAITS] = email, None
-    return True
+    """Take what the user typed as their address; true when that waits for a code, and none is out."""
+    if email != waiting_email(user):
+        session[_WAITS] = email, None
+    return waiting_email(user) is not None and not is_code_out(user)
 
 
 def send_code(user: User) -> None:
     """Send a code to the address that waits. Raises `NotSent`."""
-    email, user_id = waiting_email(), user.id
+    email, user_id = waiting_email(user), user.id
     send_mail = current_app.config["HOST_SEND_MAIL"]
     if email is None:
-        raise NotSent("No e-mail address waits to be confirmed.")
+        raise NotSent("No e-mail address waits to be confirmed in this browser.")
     if send_mail is None:
         raise NotSent("This shop sends no mail yet, so it cannot see that the address is yours.")
-    if not attempts.may(attempts.mail(email)):
-        raise NotSent("Too many codes were sent. Try again in an hour.")
+    counted = attempts.mail(email)
+    if not attempts.may(counted):
+        raise NotSent("Too many codes were asked for. Try again in an hour.")
     sent_at = _now()
     code = _code(user_id, email, sent_at)
     db.session.commit()  # no connection to the database waits for the mail
     try:
-        send_mail(email, SUBJECT, TEXT.format(code=f"{code[:5]}-{code[5:]}"))
+        send_mail(ascii_email(email), SUBJECT, TEXT.format(code=f"{code[:5]}-{code[5:]}"))
     except Exception as error:  # noqa: BLE001 - whatever the mailer raises, the page goes on
+        attempts.take_back(counted)
         _log.error("No code was sent: %s", type(error).__name__)  # its message may hold the address
         raise NotSent("The mail with the code could not be sent. Try again in a minute.") from None
     session[_WAITS] = email, sent_at
@@ -82,11 +84,9 @@ def send_code(user: User) -> None:
 
 def confirm(user: User, typed: str) -> str:
     """Make the address that waits the user's, and return it. Raises `WrongCode`."""
-    email, sent_at = session.get(_WAITS, (None, None))
-    if sent_at is None or not 0 <= _now() - sent_at < CODE_LIFETIME:
-        raise WrongCode
+    email, sent_at = session.get(_WAITS, _NOTHING)
     code = "".join(filter(str.isalnum, typed.upper())).translate(LOOK_ALIKES)
-    if not hmac.compare_digest(code.encode(), _code(user.id, email, sent_at).encode()):
+    if not is_code_out(user) or not hmac.compare_digest(code.encode(), _code(user.id, email, sent_at).encode()):
         raise WrongCode
     user.email = email
     db.session.commit()

@@ -55,6 +55,11 @@ def normal_email(text: str) -> str:
     return validate_email(text, check_deliverability=False).normalized
 
 
+def ascii_email(email: str) -> str:
+    """The address for a mail server: all know the ASCII spelling of a domain. A name before the @ may have none."""
+    return validate_email(email, check_deliverability=False).ascii_email or email
+
+
 def check_email(_form: Any, field: Any) -> None:
     """Refuse what is not an e-mail address."""
     try:

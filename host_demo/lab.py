@@ -65,7 +65,7 @@ class Bench:
     @property
     def email(self) -> str:
         """The address of this user, or the one that waits to be confirmed: the page may claim anything."""
-        return self.user.email or waiting_email() or "somebody@example.com"
+        return self.user.email or waiting_email(self.user) or "somebody@example.com"
 
     def token(self, secret: str | None = None, age: int = 0) -> str:
         """The token that `identity.py` makes for this user, with the secret of this shop or another one."""

@@ -11,7 +11,7 @@ from host_demo.confirmation import (
     WrongCode,
     choose_email,
     confirm,
-    is_code_sent,
+    is_code_out,
     send_code,
     waiting_email,
 )
@@ -48,8 +48,8 @@ def profile_post() -> tuple[str, int] | Response:
         _send_code()
     elif "code" in request.form:
         form = CodeForm()
-        if not is_code_sent():
-            flash("No code has been sent.")
+        if not is_code_out(current_user):
+            flash("No code is out for this browser. Ask for a new one.")
         elif not form.validate() or not _is_confirmed(form):
             return _profile_page(code_form=form), 422
     else:
@@ -80,7 +80,7 @@ def _is_confirmed(form: CodeForm) -> bool:
     try:
         email = confirm(current_user, form.code.data)
     except WrongCode:
-        form.code.errors = ["This is not the last code, or its hour is over. Look again, or ask for a new one."]
+        form.code.errors = ["This is not the last code that this browser asked for. Look again, or ask for a new one."]
         return False
     flash(f"{email} is confirmed.")
     return True
@@ -96,13 +96,13 @@ def _send_code() -> None:
 def _profile_page(form: ProfileForm | None = None, code_form: CodeForm | None = None) -> str:
     """The profile; what is not given stands as it is saved, with the e-mail that waits for its code."""
     if form is None:
-        email = waiting_email() or current_user.email
+        email = waiting_email(current_user) or current_user.email
         saved = {"name": current_user.name, "username": current_user.username, "email": email}
         form = ProfileForm(formdata=None, data=saved)
     return render_template(
         "profile.html",
         form=form,
         code_form=code_form or CodeForm(formdata=None),
-        waiting=waiting_email(),
-        is_code_sent=is_code_sent(),
+        waiting=waiting_email(current_user),
+        is_code_out=is_code_out(current_user),
     )

@@ -233,3 +233,23 @@ def test_the_demo_gives_nobody_of_another_organization_its_password(tmp_path: Pa
         assert state.commit(lambda session, now: agents.log_in(session, "grace", own, now)) is not None
         assert state.commit(lambda session, now: agents.log_in(session, "grace", demo.password, now)) is None
     dispose(demo)
+
+
+def test_the_settings_of_a_real_shop_give_the_demo_neither_its_users_nor_its_signature_for_any_address(
+    tmp_path: Path,
+) -> None:
+    real = tmp_path / "real.sqlite3"
+    real.write_bytes(b"not to be opened")
+    environ = {
+        "KALTALK_DEMO_DIR": str(tmp_path),
+        "HOST_DATABASE_URL": f"sqlite:///{real}",
+        "HOST_SECRET_KEY": "the secret key of a real shop, long enough",
+        "KALTALK_IV_SECRET": "ktiv_" + "Zm9vYmFy" * 5 + "abc",
+        "KALTALK_ORGANIZATION_ID": "org_shop",
+        "KALTALK_ORIGIN": "https://chat.example.com",
+    }
+    demo = make_demo(environ, renew_passwords=True)
+    assert real.read_bytes() == b"not to be opened"
+    assert demo.host.config["SECRET_KEY"] != environ["HOST_SECRET_KEY"]
+    assert demo.host.config["HOST_SEND_MAIL"] is None, "in the demo everybody reads all mail"
+    dispose(demo)

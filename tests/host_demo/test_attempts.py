@@ -36,10 +36,26 @@ def test_the_eleventh_guess_in_a_minute_is_refused_without_a_look_at_the_passwor
 
 
 def test_after_a_minute_it_goes_on(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    guess(app, 10)
+    for number in range(3):
+        guess(app, 10, username=f"user{number}")
     now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 61)
+    monkeypatch.setattr(time, "time", lambda: now + 55)
+    assert log_in(app, "ada", PASSWORD).status_code == 429
+    monkeypatch.setattr(time, "time", lambda: now + 121)
     assert log_in(app, "ada", PASSWORD).status_code == 302
+
+
+def test_what_is_refused_for_one_name_takes_nothing_from_the_others(app: Flask) -> None:
+    assert guess(app, 30) == 10 * [422] + 20 * [429]
+    assert log_in(app, "bob", PASSWORD).status_code == 302
+
+
+def test_logins_of_ones_own_buy_no_guess_at_others(app: Flask) -> None:
+    taken = 0
+    for number in range(40):
+        log_in(app, "ada", PASSWORD)
+        taken += guess(app, 1, username=f"user{number}") == [422]
+    assert taken == 30
 
 
 def test_a_stranger_locks_nobody_out(app: Flask) -> None:
@@ -49,8 +65,8 @@ def test_a_stranger_locks_nobody_out(app: Flask) -> None:
 
 def test_one_network_gets_thirty_guesses_over_all_names_and_its_other_addresses(app: Flask) -> None:
     for number in range(30):
-        assert guess(app, 1, f"2001:db8::{number:x}", f"user{number}") == [422]
-    assert guess(app, 1, "2001:db8::ffff", "bob") == [429]
+        assert guess(app, 1, f"2001:db8::{number:x}:0:0:1", f"user{number}") == [422]
+    assert guess(app, 1, "2001:db8::ffff:0:0:1", "bob") == [429]
     assert guess(app, 1, "2001:db8:0:1::1", "bob") == [422], "the next network"
 
 
@@ -80,7 +96,9 @@ def test_an_address_that_is_none_counts_as_it_stands(app: Flask, address: str) -
     assert guess(app, 11, address) == 10 * [422] + [429]
 
 
-def test_the_thirty_first_account_of_an_hour_is_refused_and_a_taken_name_counts(app: Flask) -> None:
+def test_the_thirty_first_account_of_an_hour_is_refused_and_a_taken_name_counts(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     eve = Visitor(app)
     form = {"name": "Eve", "email": "eve@example.com", "password": PASSWORD}
 
@@ -95,3 +113,10 @@ def test_the_thirty_first_account_of_an_hour_is_refused_and_a_taken_name_counts(
     assert page.status_code == 429
     assert "Too many attempts came from your network. Try again in an hour." in page.text
     assert log_in(app, "ada", PASSWORD, "127.0.0.1").status_code == 302
+    eve.http.environ_base["REMOTE_ADDR"] = "192.0.2.1"
+    assert register("elsewhere").status_code == 302
+    eve.http.environ_base["REMOTE_ADDR"] = "127.0.0.1"
+    now = time.time()
+    for later, status in ((3500, 429), (3601, 302)):
+        monkeypatch.setattr(time, "time", lambda at=now + later: at)
+        assert register("later").status_code == status
