@@ -117,8 +117,8 @@ def make_demo(environ: Mapping[str, str], *, renew_passwords: bool = False) -> D
 
 def _show_mail(address: str, _subject: str, text: str) -> None:
     """Show the user what would be in their mailbox."""
-    first_line = text.partition("\n")[0]
-    flash(f"The demo sends no mail. To {address} it would have written: {first_line}")
+    first, _, _rest = text.partition("\n\n")
+    flash(f"The demo sends no mail. To {address} it would have written: {first}")
 
 
 def _made_once(folder: Path) -> dict[str, str]:

@@ -12,6 +12,8 @@ from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
+_lock = Lock()  # the storage loses a hit where two begin a window at once
+
 Counted = list[tuple[RateLimitItem, tuple[str, ...]]]
 
 
@@ -39,43 +41,31 @@ def may(counted: Counted) -> bool:
 
     Counted before it is done: of a hundred requests at once each would find that the others have not counted yet.
     """
-    return _counter().may(counted)
+    windows = FixedWindowRateLimiter(_storage())
+    for at, (limit, who) in enumerate(counted):
+        with _lock:
+            is_free = windows.hit(limit, *who)
+        if not is_free:
+            take_back(counted[:at])  # nobody else of a network is refused for what one of them was refused
+            return False
+    return True
 
 
 def take_back(counted: Counted) -> None:
     """One less of these: a login that succeeded was no guess."""
-    _counter().take_back(counted)
+    with _lock:
+        for limit, who in counted:
+            _storage().decr(limit.key_for(*who))
 
 
 def init_app(app: Flask) -> None:
     """Count for this application alone."""
-    app.extensions["host_attempts"] = _Counter()
+    app.extensions["host_attempts"] = MemoryStorage()
 
 
-class _Counter:
-    def __init__(self) -> None:
-        self._storage = MemoryStorage()
-        self._windows = FixedWindowRateLimiter(self._storage)
-        self._lock = Lock()  # the storage loses hits where two begin a window at once
-
-    def may(self, counted: Counted) -> bool:
-        for at, (limit, who) in enumerate(counted):
-            with self._lock:
-                is_free = self._windows.hit(limit, *who)
-            if not is_free:
-                self.take_back(counted[:at])  # nobody else of a network is refused for what one of them was refused
-                return False
-        return True
-
-    def take_back(self, counted: Counted) -> None:
-        with self._lock:
-            for limit, who in counted:
-                self._storage.decr(limit.key_for(*who))
-
-
-def _counter() -> _Counter:
-    counter: _Counter = current_app.extensions["host_attempts"]
-    return counter
+def _storage() -> MemoryStorage:
+    storage: MemoryStorage = current_app.extensions["host_attempts"]
+    return storage
 
 
 def _network() -> str:

@@ -55,7 +55,7 @@ def is_code_out(user: User) -> bool:
 def choose_email(user: User, email: str) -> bool:
     """Take what the user typed as their address; true when that waits for a code, and none is out."""
     if email != waiting_email(user):
-        session[_WAITS] = email, None
+        session[_WAITS] = email, None  # the user's own does not wait, and ends what did
     return waiting_email(user) is not None and not is_code_out(user)
 
 

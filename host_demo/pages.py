@@ -50,17 +50,17 @@ def profile_post() -> tuple[str, int] | Response:
         form = CodeForm()
         if not is_code_out(current_user):
             flash("No code is out for this browser. Ask for a new one.")
-        elif not form.validate() or not _is_confirmed(form):
+        elif not form.validate() or not _confirm(form):
             return _profile_page(code_form=form), 422
     else:
         profile_form = ProfileForm()
-        if not profile_form.validate() or not _is_saved(profile_form):
+        if not profile_form.validate() or not _save(profile_form):
             return _profile_page(profile_form), 422
     return redirect(url_for("pages.profile"))
 
 
-def _is_saved(form: ProfileForm) -> bool:
-    """Save name and username, and let a new e-mail wait for its code.
+def _save(form: ProfileForm) -> bool:
+    """Save name and username, and let a new e-mail wait for its code; false with an error in the form.
 
     The id is no field of the form: nothing a browser sends can change it.
     """
@@ -76,7 +76,8 @@ def _is_saved(form: ProfileForm) -> bool:
     return True
 
 
-def _is_confirmed(form: CodeForm) -> bool:
+def _confirm(form: CodeForm) -> bool:
+    """Take the code, and make the e-mail that waits theirs; false with an error in the form."""
     try:
         email = confirm(current_user, form.code.data)
     except WrongCode:
