@@ -11,7 +11,7 @@ import base64
 import hmac
 import logging
 
-from flask import current_app, session
+from flask import current_app, flash, session
 
 from host_demo import attempts
 from host_demo.forms import ascii_email
@@ -60,7 +60,14 @@ def choose_email(user: User, email: str) -> bool:
 
 
 def send_code(user: User) -> None:
-    """Send a code to the address that waits. Raises `NotSent`."""
+    """Send a code to the address that waits, or say on the next page why there is none."""
+    try:
+        _send_code(user)
+    except NotSent as error:
+        flash(str(error))
+
+
+def _send_code(user: User) -> None:
     email, user_id = waiting_email(user), user.id
     send_mail = current_app.config["HOST_SEND_MAIL"]
     if email is None:

@@ -6,15 +6,7 @@ from werkzeug.wrappers import Response
 
 from host_demo import shop
 from host_demo.accounts import UsernameTaken, save
-from host_demo.confirmation import (
-    NotSent,
-    WrongCode,
-    choose_email,
-    confirm,
-    is_code_out,
-    send_code,
-    waiting_email,
-)
+from host_demo.confirmation import WrongCode, choose_email, confirm, is_code_out, send_code, waiting_email
 from host_demo.forms import CodeForm, ProfileForm
 
 blueprint = Blueprint("pages", __name__)
@@ -45,7 +37,7 @@ def profile() -> str:
 def profile_post() -> tuple[str, int] | Response:
     """Save what was typed, take the code for a new e-mail, or send a code: each has a button."""
     if "new_code" in request.form:
-        _send_code()
+        send_code(current_user)
     elif "code" in request.form:
         form = CodeForm()
         if not is_code_out(current_user):
@@ -72,7 +64,7 @@ def _save(form: ProfileForm) -> bool:
         return False
     flash("Saved.")
     if choose_email(current_user, form.email.data):
-        _send_code()
+        send_code(current_user)
     return True
 
 
@@ -85,13 +77,6 @@ def _confirm(form: CodeForm) -> bool:
         return False
     flash(f"{email} is confirmed.")
     return True
-
-
-def _send_code() -> None:
-    try:
-        send_code(current_user)
-    except NotSent as error:
-        flash(str(error))
 
 
 def _profile_page(form: ProfileForm | None = None, code_form: CodeForm | None = None) -> str:

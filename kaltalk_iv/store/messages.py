@@ -11,7 +11,7 @@ from ..core.sessions import WidgetSession
 from ..models import Message, Secret
 from .compiled import Values
 from .conversations import count_line, going_on
-from .database import new_id, spelled_out, table_of
+from .database import first_of, new_id, spelled_out, table_of
 from .sources import Source, Writer, dialect_of, run, run_alone
 
 
@@ -226,4 +226,4 @@ def has_visitor_line(session: Session, organization_id: str, conversation_id: st
         Message.position > after,
         Message.author == spelled_out("visitor"),
     )
-    return session.execute(found.limit(1)).first() is not None
+    return session.execute(first_of(found)).first() is not None

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 
 import host_demo
+from tests.host_demo.mail import EVE, Post
 from tests.host_demo.visitor import PASSWORD, SECRET, Clock, Visitor
 from tests.support.databases import Prepare
 
@@ -60,9 +61,23 @@ def make_app(request: pytest.FixtureRequest, clock: Clock) -> Iterator[MakeApp]:
 
 
 @pytest.fixture
-def app(make_app: MakeApp) -> Flask:
+def post() -> Post:
+    """The mail of the shop."""
+    return Post()
+
+
+@pytest.fixture
+def app(make_app: MakeApp, post: Post) -> Flask:
     """The host with every setting in place."""
-    return make_app()
+    return make_app(HOST_SEND_MAIL=post)
+
+
+@pytest.fixture
+def eve(app: Flask) -> Visitor:
+    """Somebody who registered with the address of somebody else."""
+    visitor = Visitor(app)
+    assert visitor.submit("/register", **EVE).status_code == 302
+    return visitor
 
 
 @pytest.fixture

@@ -1,85 +1,14 @@
 """An e-mail address is signed once a code that was sent there has come back, and not before."""
 
-import itertools
-import logging
-import re
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import pytest
 from flask import Flask
 
 from host_demo import attempts
-from host_demo.models import db
 from tests.host_demo.conftest import MakeApp
+from tests.host_demo.mail import EVE, Post, ask_for_code, confirm, email_told, profile
 from tests.host_demo.visitor import PASSWORD, Clock, Visitor, claims_on
-
-EVE = {"name": "Eve", "username": "eve", "email": "ada@example.com", "password": PASSWORD}
-
-
-@dataclass
-class Post:
-    """A mailer that keeps what it was given."""
-
-    mails: list[tuple[str, str]] = field(default_factory=list)
-    trouble: Exception | None = None
-
-    def __call__(self, address: str, subject: str, text: str) -> None:
-        """Take a mail."""
-        if self.trouble is not None:
-            raise self.trouble
-        assert subject == "Your code for Harrow Lane Tea"
-        self.mails.append((address, text))
-
-    @property
-    def last_code(self) -> str:
-        """The code in the last mail."""
-        found = re.match(r"[A-Z2-7]{5}-[A-Z2-7]{5} ", self.mails[-1][1])
-        assert found
-        return found[0].strip()
-
-
-@pytest.fixture
-def post() -> Post:
-    """The mail of the shop."""
-    return Post()
-
-
-@pytest.fixture
-def app(make_app: MakeApp, post: Post) -> Flask:
-    """A shop that sends mail."""
-    return make_app(HOST_SEND_MAIL=post)
-
-
-@pytest.fixture
-def eve(app: Flask) -> Visitor:
-    """Somebody who registered with the address of somebody else."""
-    visitor = Visitor(app)
-    assert visitor.submit("/register", **EVE).status_code == 302
-    return visitor
-
-
-def profile(**changes: str) -> dict[str, str]:
-    """Ada's profile form."""
-    return {"name": "Ada Lovelace", "username": "ada", "email": "ada@example.com"} | changes
-
-
-def confirm(visitor: Visitor, code: str) -> int:
-    """Type a code and return the status of the answer."""
-    return visitor.submit("/profile", code=code).status_code
-
-
-def ask_for_code(visitor: Visitor) -> str:
-    """Ask for a code and return the page that follows."""
-    assert visitor.submit("/profile", new_code="").location == "/profile"
-    return visitor.get("/profile").text
-
-
-def email_told(visitor: Visitor) -> str | None:
-    """The address that the next page signs."""
-    email: str | None = claims_on(visitor.get("/"))["email"]
-    return email
 
 
 def test_an_address_that_was_only_typed_is_signed_on_no_page(eve: Visitor, post: Post) -> None:
@@ -240,82 +169,6 @@ def test_going_back_to_the_old_address_leaves_nothing_waiting(ada: Visitor, post
     assert email_told(ada) == "ada@example.com"
 
 
-def test_nobody_fills_a_mailbox_whatever_its_spelling_and_the_account(
-    app: Flask, ada: Visitor, post: Post, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in range(4):
-        ada.submit("/profile", **profile(email=f"{number}@example.org"))
-        ada.submit("/profile", **profile(email="Victim@example.org" if number % 2 else "victim@example.org"))
-    eve = Visitor(app)
-    eve.submit("/register", **{**EVE, "email": "victim@example.org"})
-    for _ in range(3):
-        page = ask_for_code(eve)
-    assert "Too many codes were asked for. Try again in an hour." in page
-    assert [address.lower() for address, _ in post.mails].count("victim@example.org") == 5
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 3601)
-    ask_for_code(eve)
-    assert [address.lower() for address, _ in post.mails].count("victim@example.org") == 6
-
-
-def test_nobody_writes_to_all_the_mailboxes_there_are(
-    ada: Visitor, post: Post, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    addresses = (f"{number}@example.org" for number in itertools.count())
-    while "Too many codes" not in ada.get("/profile").text:
-        ada.submit("/profile", **profile(email=next(addresses)))
-    assert len(post.mails) == 30
-    ada.http.environ_base["REMOTE_ADDR"] = "192.0.2.2"
-    ask_for_code(ada)
-    assert len(post.mails) == 31, "another network"
-    ada.http.environ_base["REMOTE_ADDR"] = "127.0.0.1"
-    now = time.time()
-    for later, mails in ((3599, 31), (3601, 32)):
-        monkeypatch.setattr(time, "time", lambda at=now + later: at)
-        ask_for_code(ada)
-        assert len(post.mails) == mails
-
-
-def test_who_asks_too_often_for_one_address_takes_nothing_from_the_others(app: Flask, ada: Visitor, post: Post) -> None:
-    ada.submit("/profile", **profile(email="augusta@example.org"))
-    for _ in range(40):
-        ask_for_code(ada)
-    assert len(post.mails) == 5
-    bob = Visitor(app)
-    bob.log_in("bob")
-    bob.submit("/profile", name="Bob", username="bob", email="bob@example.org")
-    assert post.mails[-1][0] == "bob@example.org"
-
-
-def test_a_mail_that_failed_does_not_count(eve: Visitor, post: Post) -> None:
-    post.trouble = TimeoutError()
-    for _ in range(31):
-        ask_for_code(eve)
-    post.trouble = None
-    ask_for_code(eve)
-    assert len(post.mails) == 2
-
-
-def test_a_code_that_is_out_stays_good_when_no_other_can_be_sent(eve: Visitor, post: Post) -> None:
-    post.trouble = TimeoutError()
-    ask_for_code(eve)
-    assert confirm(eve, post.last_code) == 302
-
-
-def test_another_address_whose_mail_failed_waits_without_a_code(ada: Visitor, post: Post) -> None:
-    ada.submit("/profile", **profile(email="mine@example.org"))
-    post.trouble = TimeoutError()
-    ada.submit("/profile", **profile(email="other@example.org"))
-    assert "No code is out for <bdi>other@example.org</bdi>." in ada.get("/profile").text
-
-
-def test_a_mail_server_gets_the_ascii_spelling_of_a_domain(ada: Visitor, post: Post) -> None:
-    ada.submit("/profile", **profile(email="ada@münchen.example"))
-    assert post.mails[-1][0] == "ada@xn--mnchen-3ya.example"
-    assert confirm(ada, post.last_code) == 302
-    assert email_told(ada) == "ada@münchen.example"
-
-
 def test_what_was_confirmed_elsewhere_waits_no_more(app: Flask, ada: Visitor, post: Post) -> None:
     phone = Visitor(app)
     phone.log_in()
@@ -323,46 +176,6 @@ def test_what_was_confirmed_elsewhere_waits_no_more(app: Flask, ada: Visitor, po
         browser.submit("/profile", **profile(email="augusta@example.org"))
     assert confirm(ada, post.last_code) == 302
     assert "Confirm your address" not in phone.get("/profile").text
-
-
-@pytest.mark.parametrize("trouble", [ConnectionRefusedError("ada@example.com"), ValueError("ada@example.com")])
-def test_a_mail_that_cannot_be_sent_costs_no_account_and_names_nobody_in_the_log(
-    app: Flask, post: Post, trouble: Exception, caplog: pytest.LogCaptureFixture
-) -> None:
-    post.trouble = trouble
-    eve = Visitor(app)
-    with caplog.at_level(logging.DEBUG):
-        assert eve.submit("/register", **EVE).status_code == 302
-        page = eve.get("/profile").text
-    assert "Your account is ready" in page
-    assert "The mail with the code could not be sent. Try again in a minute." in page
-    assert "No code is out for <bdi>ada@example.com</bdi>." in page
-    assert 'name="code"' not in page
-    assert f"No code was sent: {type(trouble).__name__}" in caplog.text
-    assert "ada@example.com" not in caplog.text
-    eve.submit("/profile", code="AAAAA-AAAAA")
-    assert "No code is out for this browser." in eve.get("/profile").text
-    post.trouble = None
-    ask_for_code(eve)
-    assert confirm(eve, post.last_code) == 302
-
-
-def test_no_connection_to_the_database_waits_for_the_mail(make_app: MakeApp) -> None:
-    held: list[int] = []
-    app = make_app(HOST_SEND_MAIL=lambda *_: held.append(db.engine.pool.checkedout()))  # type: ignore[attr-defined]
-    eve = Visitor(app)
-    eve.submit("/register", **EVE)
-    ask_for_code(eve)
-    assert held == [0, 0]
-
-
-@pytest.mark.parametrize(
-    "email", ["=?utf-8?q?ada?=@example.com", "=?utf-8?q?a=0d=0aBcc=3a=20z=40z.com?=@example.com", "a@b.com,c@d.com"]
-)
-def test_no_mail_goes_elsewhere_than_the_address_says(app: Flask, ada: Visitor, post: Post, email: str) -> None:
-    assert Visitor(app).submit("/register", **{**EVE, "email": email}).status_code == 422
-    assert ada.submit("/profile", **profile(email=email)).status_code == 422
-    assert not post.mails
 
 
 def test_a_shop_without_mail_says_so_and_whoever_runs_it_confirms_by_hand(make_app: MakeApp) -> None:

@@ -8,7 +8,7 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
-from host_demo.lab import EXPERIMENTS
+from host_demo.experiments import EXPERIMENTS
 from tests.conftest import NewContext
 from tests.contract.people import Agent
 from tests.lab.browser import Lab, choose_mode, log_in, outlook, press, sub_of

@@ -12,7 +12,7 @@ import pytest
 
 import host_demo
 from app import ORGANIZATION_ID, Demo, make_demo
-from host_demo.lab import EXPERIMENTS, Bench
+from host_demo.experiments import EXPERIMENTS, Bench
 from kaltalk_iv.testing import identify, send_message, set_organization
 from tests.host_demo.conftest import SETTINGS, open_shop
 from tests.host_demo.visitor import Visitor
