@@ -40,7 +40,7 @@ function endLife() {
 function takeUp(me) {
   const { visitor, seen, draft, outbox } = me.kept;
   Object.assign(me, { kept: null, visitor, seen, draft: me.draft || String(draft ?? "") });
-  if (ui?.input) ui.input.value = me.draft;
+  showDraft(me);
   for (const old of outbox) compose(me, old);
 }
 

@@ -66,6 +66,7 @@ function buildPanel(me) {
   listen(input, "input", () => {
     me.draft = input.value;
     save(me);
+    fit();
     paint(me);
   });
   listen(form, "submit", (event) => {
@@ -84,6 +85,7 @@ function buildPanel(me) {
   }
   ui.root.prepend(panel);
   Object.assign(ui, { panel, list, empty, status, input });
+  new ResizeObserver(safe(fit)).observe(panel);
   for (const row of me.thread) drawRow(me, row);
 }
 
@@ -103,11 +105,27 @@ function toggle(me, open) {
   } else if (hadFocus) ui.launcher.focus({ preventScroll: true });
 }
 
+function showDraft(me) {
+  if (ui?.input) ui.input.value = me.draft;
+  fit();
+}
+
+/** Makes the field as high as what is in it. Not every browser knows field-sizing. */
+function fit() {
+  const { input } = ui ?? {};
+  if (!input) return;
+  keepEnd(() => {
+    input.style.height = 0;
+    input.style.height = `${input.scrollHeight + 2}px`; // the borders
+  });
+}
+
 function submit(me) {
   const text = ui.input.value.trim();
   ui.input.focus();
   if (!text || text.length > TEXT_LIMIT) return;
-  ui.input.value = me.draft = "";
+  me.draft = "";
+  showDraft(me);
   compose(me, { text: text.toWellFormed?.() ?? text, clientMessageId: uuid() });
   save(me);
   tryNow(me);

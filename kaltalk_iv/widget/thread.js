@@ -111,7 +111,7 @@ function forget(me, isSamePerson) {
   Object.assign(me, { loaded: false, unread: 0, identity: null });
   if (isSamePerson) return;
   Object.assign(me, { seen: undefined, draft: "" });
-  if (ui?.input) ui.input.value = "";
+  showDraft(me);
 }
 
 function setStatus(me, row, status) {

@@ -92,6 +92,41 @@ def test_nothing_is_out_of_reach_at_any_size_or_zoom(shop: Shop, width: int, hei
         assert box["y"] + box["height"] <= height
 
 
+def test_the_field_grows_with_what_is_written_to_a_limit_and_the_last_words_stay_in_sight(
+    shop: Shop, kaltalk: StandIn
+) -> None:
+    shop.visit(userJwt=user_token("ada")).open()
+    for number in range(20):
+        shop.say(f"Line {number}")
+    shop.expect_statuses(*["sent"] * 20)
+    field = shop.part("input")
+    heights = []
+    for text in ("", "One line", "One\ntwo\nthree", "many words " * 12, "Line\n" * 40):
+        field.fill(text)
+        heights.append(field.evaluate("(field) => field.offsetHeight"))
+        expect(shop.messages.last).to_be_in_viewport(ratio=1)
+    assert heights[0] == heights[1] == 44
+    assert 44 < heights[2] < heights[3] <= heights[4] == 136
+    field.fill("One\ntwo\nthree")
+    field.press("Enter")
+    assert field.evaluate("(field) => field.offsetHeight") == 44
+
+
+def test_a_draft_has_its_height_when_the_chat_is_opened_and_when_a_phone_is_turned(shop: Shop) -> None:
+    shop.visit(userJwt=user_token("ada")).open()
+    shop.part("input").fill("many words " * 6)
+    fits = "(field) => field.scrollHeight <= field.clientHeight && field.offsetHeight"
+    wide = shop.part("input").evaluate(fits)
+    shop.visit(userJwt=user_token("ada")).open()
+    assert shop.part("input").evaluate(fits) == wide > 44
+    shop.page.set_viewport_size({"width": 300, "height": 600})
+    shop.page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert shop.part("input").evaluate(fits) > wide
+    shop.page.set_viewport_size({"width": 470, "height": 600})
+    shop.page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert shop.part("input").evaluate(fits) < wide
+
+
 def test_right_to_left_text_runs_right_to_left(shop: Shop) -> None:
     shop.visit().open().say("مرحبا")
     shop.expect_statuses("sent")
