@@ -15,9 +15,9 @@ from sqlalchemy.exc import ArgumentError
 from .config import LIFETIME_BOUNDS
 from .dashboard.login import create_login, session_confirm, session_guard
 from .extension import KalTalkIV
+from .lane import Application
 from .observing import configure_logs
 from .rates import DEFAULT_RATES, STORAGE_SETTING, SWITCH_SETTING
-from .shortcuts import Application
 from .standalone import MOST_HOPS, Sessions, finish_every_answer, refuse_debug, trust_proxies
 from .store.database import CONNECTIONS, TIMEOUT_SECONDS, engine_options, normalise_url, prepare_engine
 from .watching import watch
@@ -77,6 +77,7 @@ def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], f
     app.register_blueprint(create_login())
     trust_proxies(app, _whole_number(app.config, "KALTALK_PROXY_HOPS", 0, (0, MOST_HOPS)))
     finish_every_answer(app)
+    app.open_lane()
     return app
 
 

@@ -12,12 +12,14 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, Se
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from .api.problems import answer_http, problem
-from .api.routes import finish
+from .api.asking import Asked
+from .api.problems import problem, problem_of_http
+from .api.widgets import whole
 from .current import this_request
 from .dashboard.problems import error_page
 from .dashboard.protection import add_headers
 from .headers import PERMISSIONS_POLICY
+from .state import current_state
 
 MOST_HOPS = 10
 # A year, and for this host alone: what lies below it is not ours to decide.
@@ -97,6 +99,11 @@ def finish_every_answer(app: Flask) -> None:
     app.after_request(_complete)
 
 
+def reads_proxies(app: Flask) -> bool:
+    """True when ``trust_proxies`` was told of a proxy."""
+    return not any(isinstance(hook, _Unread) for hook in app.before_request_funcs.get(None, ()))
+
+
 class _Unread:
     """Says once that a proxy seems to be in front: all visitors would share the limit of one address, the proxy's."""
 
@@ -111,8 +118,11 @@ class _Unread:
 
 def _answer_unrouted(error: HTTPException) -> Response:
     if request.path.startswith("/v1/"):
-        is_unknown = error.code == HTTPStatus.NOT_FOUND
-        return finish(problem(404, "not_found", "There is nothing here.") if is_unknown else answer_http(error))
+        state, is_unknown = current_state(), error.code == HTTPStatus.NOT_FOUND
+        told = (
+            problem(state, 404, "not_found", "There is nothing here.") if is_unknown else problem_of_http(state, error)
+        )
+        return whole(Asked(request.environ, this_request()), told).response()
     answer = error_page(error.code or 500)
     answer.headers.extend((name, value) for name, value in error.get_headers() if name in {"Allow", "Retry-After"})
     return add_headers(answer)

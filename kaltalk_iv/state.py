@@ -137,7 +137,7 @@ class State:
     def tell(self, event: Event) -> None:
         """Send the signal of what has happened, outside of any transaction of ours."""
         self.metrics.event(event)
-        if not signals.send(this_app(), event):
+        if not signals.send(event):
             self.metrics.receiver_failed()
             self.session.rollback()  # what the receiver left half done must not become ours
 
@@ -177,16 +177,19 @@ class State:
         else:
             self.metrics.counts_written(postponed=False)
 
-    def write_counts_after(self, response: Response) -> None:
-        """Have the counts written, when it is time, once ``response`` is on its way: no visitor waits for them."""
-        if not self.tally.is_due(self.clock()):
-            return
-        app = this_app()
+    def counts_due(self, app: Flask) -> Callable[[], None] | None:
+        """Return what writes the counts, when it is time: to be called once the answer is on its way.
 
-        @response.call_on_close
+        So no visitor waits for them.
+        """
+        if not self.tally.is_due(self.clock()):
+            return None
+
         def write() -> None:
             with app.app_context():
                 self.write_counts()
+
+        return write
 
 
 def install(app: Flask, state: State) -> None:

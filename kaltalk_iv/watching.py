@@ -1,15 +1,19 @@
 """Watches every request of our blueprints: its id goes into the answer, its time into metrics, a line into the log."""
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, Response
 
 from .current import this_request
-from .observing.requests import HEADER, begin_trace, current_trace, log_request
-from .state import current_state
+from .observing.requests import HEADER, Trace, begin_trace, end_trace, log_request
+from .state import State, current_state
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _WATCHED = "kaltalk_iv_watched"
+_TRACE = "kaltalk_iv.trace"  # where a request of Flask's keeps its own: in its environ
 # Asked every few seconds by machines: said only to whoever wants everything.
 _QUIET = frozenset({"kaltalk_iv_operations.healthz", "kaltalk_iv_operations.readyz", "kaltalk_iv_operations.metrics"})
 
@@ -24,6 +28,7 @@ def watch(part: Blueprint | Flask) -> None:
     # Before the functions that run before a request, because each of them may answer it.
     part.url_value_preprocessor(_begin)
     part.after_request(_finish)
+    part.teardown_request(_end)
 
 
 def is_watched(app: Flask) -> bool:
@@ -31,16 +36,35 @@ def is_watched(app: Flask) -> bool:
     return _WATCHED in app.extensions
 
 
+def begin(state: State, environ: "WSGIEnvironment") -> Trace:
+    """Return the trace of the request that begins here. Whoever begins it ends it, with ``end_trace``."""
+    given = environ.get("HTTP_X_REQUEST_ID") if state.settings.trusts_request_id else None
+    trace = environ[_TRACE] = begin_trace(given)
+    return trace
+
+
+def finish(state: State, trace: Trace, method: str, endpoint: str, route: str, status: int) -> tuple[str, str]:
+    """Count the answer, log it, and return the header that tells its id. ``endpoint`` is the route's name in Flask."""
+    state.metrics.request(endpoint, status, trace.seconds)
+    log_request(trace, method, route, status, level=logging.DEBUG if endpoint in _QUIET else logging.INFO)
+    return HEADER, trace.id
+
+
 def _begin(_endpoint: str | None, _values: dict[str, Any] | None) -> None:
-    begin_trace(trust_header=current_state().settings.trusts_request_id)
+    begin(current_state(), this_request().environ)
 
 
 def _finish(response: Response) -> Response:
-    trace = current_trace()
-    if trace is None:
-        return response
-    response.headers.add(HEADER, trace.id)
-    endpoint = this_request().endpoint or ""
-    current_state().metrics.request(endpoint, response.status_code, trace.seconds)
-    log_request(trace, response.status_code, level=logging.DEBUG if endpoint in _QUIET else logging.INFO)
+    asked = this_request()
+    trace = asked.environ.get(_TRACE)
+    if trace is not None:
+        route = "" if asked.url_rule is None else asked.url_rule.rule
+        endpoint = asked.endpoint or ""
+        response.headers.add(*finish(current_state(), trace, asked.method, endpoint, route, response.status_code))
     return response
+
+
+def _end(_error: BaseException | None) -> None:
+    trace = this_request().environ.pop(_TRACE, None)
+    if trace is not None:
+        end_trace(trace)

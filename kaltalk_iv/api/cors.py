@@ -2,39 +2,42 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 
-from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from ..core.errors import KalTalkError, OriginNotAllowed, UnknownOrganization, Unreadable
 from ..core.origins import is_allowed
 from ..session_seal import unseal
-from ..state import current_state
+from ..state import State
 from ..store.organizations import get_organization
-from .bodies import read_bearer
+from .answers import Answer, Header
+from .asking import Asked
 
-_METHODS = "GET, POST, DELETE"
-_HEADERS = "Authorization, Content-Type"
-_PREFLIGHT_SECONDS = "600"
+_VARY: Header = ("Vary", "Origin")
+_EXPOSE: Header = ("Access-Control-Expose-Headers", "Retry-After, X-Request-ID")
+# It grants nothing by itself: the request that follows is checked.
+PREFLIGHT = Answer(
+    204,
+    [
+        ("Access-Control-Allow-Methods", "GET, POST, DELETE"),
+        ("Access-Control-Allow-Headers", "Authorization, Content-Type"),
+        ("Access-Control-Max-Age", "600"),
+    ],
+)
+"""The answer to an OPTIONS request."""
 
 
-def page_origin(asked: Request) -> str | None:
-    """Return the origin of the page that calls, as its browser wrote it, or None."""
-    return asked.headers.get("Origin")
-
-
-def allow_page(asked: Request, response: Response) -> Response:
-    """Let the calling page read ``response``, unless it is the answer that its origin is not allowed."""
-    response.headers.add("Vary", "Origin")
-    origin = page_origin(asked)
-    if origin is not None and response.status_code != 403:
-        response.headers.add("Access-Control-Allow-Origin", origin)
-        response.headers.add("Access-Control-Expose-Headers", "Retry-After, X-Request-ID")
-    return response
+def headers_for_page(origin: str | None, status: int) -> list[Header]:
+    """Return what lets the calling page read an answer, unless that is the answer that its origin is not allowed."""
+    # What no browser has written gets no header, so that none of it can stand in an answer.
+    if origin is None or status == HTTPStatus.FORBIDDEN or not (origin.isascii() and origin.isprintable()):
+        return [_VARY]
+    return [_VARY, ("Access-Control-Allow-Origin", origin), _EXPOSE]
 
 
 @contextmanager
-def errors_for_its_own_pages(asked: Request, organization_id: Callable[[Request], str]) -> Iterator[None]:
+def errors_for_its_own_pages(state: State, asked: Asked, organization_id: Callable[[], str]) -> Iterator[None]:
     """Refuse a page with the 403 first, when its request is wrong in a way that shows before origins are compared.
 
     Only then is the organization looked up here, by the id that is returned or by nothing when KalTalkError is raised.
@@ -44,8 +47,8 @@ def errors_for_its_own_pages(asked: Request, organization_id: Callable[[Request]
         yield
     except (HTTPException, Unreadable):
         try:
-            if page_origin(asked) is not None:
-                check_page(asked, organization_id(asked))
+            if asked.origin is not None:
+                check_page(state, asked, organization_id())
         except OriginNotAllowed:
             raise
         except KalTalkError:
@@ -53,26 +56,15 @@ def errors_for_its_own_pages(asked: Request, organization_id: Callable[[Request]
         raise
 
 
-def check_page(asked: Request, organization_id: str) -> None:
+def check_page(state: State, asked: Asked, organization_id: str) -> None:
     """Raise OriginNotAllowed or UnknownOrganization unless the calling page may speak to this organization."""
-    state = current_state()
     organization = get_organization(state.reader() or state.session, organization_id)
     if organization is None:
         raise UnknownOrganization
-    if not is_allowed(page_origin(asked), organization.origins):
+    if not is_allowed(asked.origin, organization.origins):
         raise OriginNotAllowed
 
 
-def organization_in_session(asked: Request) -> str:
+def organization_in_session(state: State, asked: Asked) -> str:
     """Return the id of the organization whose widget session came with the request. Raises KalTalkError without one."""
-    state = current_state()
-    return unseal(read_bearer(asked), state.settings.session_keys, state.clock()).organization_id
-
-
-def preflight() -> Response:
-    """Return the answer to an OPTIONS request. It grants nothing by itself: the request that follows is checked."""
-    response = Response(status=204)
-    response.headers["Access-Control-Allow-Methods"] = _METHODS
-    response.headers["Access-Control-Allow-Headers"] = _HEADERS
-    response.headers["Access-Control-Max-Age"] = _PREFLIGHT_SECONDS
-    return response
+    return unseal(asked.bearer(), state.settings.session_keys, state.clock()).organization_id

@@ -44,13 +44,14 @@ def metrics() -> Response:
     state = current_state()
     token = state.settings.metrics_token
     if token is None:
-        return problem(HTTPStatus.NOT_FOUND, "not_found", "There is no such page.")
+        return problem(state, HTTPStatus.NOT_FOUND, "not_found", "There is no such page.").response()
     given = request.headers.get("Authorization", "")
     # As bytes: compare_digest refuses text beyond ASCII.
     is_it = hmac.compare_digest(given[len(_BEARER) :].encode("utf-8", "surrogatepass"), token)
     if not given.lower().startswith(_BEARER) or not is_it:
-        challenge = {"WWW-Authenticate": 'Bearer realm="kaltalk metrics"'}
-        return problem(HTTPStatus.UNAUTHORIZED, "unauthorized", "Send the metrics token as a bearer token.", challenge)
+        challenge = [("WWW-Authenticate", 'Bearer realm="kaltalk metrics"')]
+        told = "Send the metrics token as a bearer token."
+        return problem(state, HTTPStatus.UNAUTHORIZED, "unauthorized", told, challenge).response()
     return Response(state.metrics.text(), content_type=CONTENT_TYPE)
 
 

@@ -1,9 +1,8 @@
 """Errors as ``application/problem+json`` (RFC 9457) with a stable ``code``. Only here do causes get a status."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
 
-from flask import Blueprint, Response, json
 from werkzeug.exceptions import HTTPException
 
 from ..core.errors import (
@@ -20,10 +19,13 @@ from ..core.errors import (
     UnknownOrganization,
     Unreadable,
 )
-from ..state import current_state
+from ..state import State
 from ..store.database import UNAVAILABLE
+from .answers import Answer, Header, json_answer
 
 RETRY_AFTER_SECONDS = 5
+FORESEEN: tuple[type[Exception], ...] = (KalTalkError, HTTPException, *UNAVAILABLE)
+"""What ``problem_of`` has an answer to."""
 
 _STATUS: dict[type[KalTalkError], int] = {
     Unreadable: 400,
@@ -44,47 +46,43 @@ _HTTP_CODES = {
     413: "body_too_large",
     415: "unsupported_media_type",
 }
+_RETRY: Header = ("Retry-After", str(RETRY_AFTER_SECONDS))
 
 
-def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """Return the answer for an error. ``detail`` is a sentence for the developer."""
-    current_state().metrics.problem(code)
+def problem(state: State, status: int, code: str, detail: str, headers: Sequence[Header] = ()) -> Answer:
+    """Return the answer for an error, and count it. ``detail`` is a sentence for the developer."""
+    state.metrics.problem(code)
     title = HTTPStatus(status).phrase
-    body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
-    return Response(json.dumps(body), status, headers, mimetype="application/problem+json")
+    body = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
+    return json_answer(body, status, headers, "application/problem+json")
 
 
-def add_error_handlers(blueprint: Blueprint) -> None:
-    """Answer every error of ``blueprint``'s own routes as a problem."""
-    blueprint.register_error_handler(KalTalkError, _answer_ours)
-    blueprint.register_error_handler(HTTPException, answer_http)
-    for error in UNAVAILABLE:
-        blueprint.register_error_handler(error, _answer_database)
+def problem_of(state: State, error: Exception) -> Answer:
+    """Return the answer for an error that is FORESEEN."""
+    if isinstance(error, KalTalkError):
+        return _problem_of_ours(state, error)
+    if isinstance(error, HTTPException):
+        return problem_of_http(state, error)
+    state.database_failed(error)
+    return problem(state, 503, "unavailable", "KalTalk cannot reach its database right now. Try again soon.", [_RETRY])
 
 
-def _answer_ours(error: KalTalkError) -> Response:
-    status = _STATUS[type(error)]
-    headers: dict[str, str] = {}
-    detail = error.detail
-    if status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = 'Bearer realm="kaltalk"'
-    if isinstance(error, RateLimited):
-        headers["Retry-After"] = str(error.retry_after)
-    if isinstance(error, SecretUnavailable):
-        current_state().secret_unavailable(error)
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        detail = "The signing secret of this organization cannot be read right now."
-    return problem(status, error.code, detail, headers)
-
-
-def answer_http(error: HTTPException) -> Response:
-    """Return the problem for an error that Werkzeug names."""
+def problem_of_http(state: State, error: HTTPException) -> Answer:
+    """Return the answer for an error that Werkzeug names."""
     status = error.code or 500
-    headers = {name: value for name, value in error.get_headers() if name == "Allow"}
-    return problem(status, _HTTP_CODES.get(status, "error"), error.description or "", headers)
+    headers = [(name, value) for name, value in error.get_headers() if name == "Allow"]
+    return problem(state, status, _HTTP_CODES.get(status, "error"), error.description or "", headers)
 
 
-def _answer_database(error: Exception) -> Response:
-    current_state().database_failed(error)
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    return problem(503, "unavailable", "KalTalk cannot reach its database right now. Try again soon.", headers)
+def _problem_of_ours(state: State, error: KalTalkError) -> Answer:
+    status = _STATUS[type(error)]
+    if isinstance(error, SecretUnavailable):
+        state.secret_unavailable(error)
+        detail = "The signing secret of this organization cannot be read right now."
+        return problem(state, status, error.code, detail, [_RETRY])
+    headers: list[Header] = []
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers.append(("WWW-Authenticate", 'Bearer realm="kaltalk"'))
+    if isinstance(error, RateLimited):
+        headers.append(("Retry-After", str(error.retry_after)))
+    return problem(state, status, error.code, error.detail, headers)

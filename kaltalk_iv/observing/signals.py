@@ -8,8 +8,8 @@ import logging
 from typing import Final
 
 from blinker import NamedSignal, Namespace
-from flask import Flask
 
+from ..current import this_app
 from ..service.events import (
     Event,
     IdentityDowngraded,
@@ -35,13 +35,16 @@ _SIGNALS: Final[dict[type[Event], NamedSignal]] = {
     SecretRotated: secret_rotated,
     SecretReplaced: secret_replaced,
 }
+ALL: Final = tuple(_SIGNALS.values())
 
 
-def send(app: Flask, event: Event) -> bool:
+def send(event: Event) -> bool:
     """Call each receiver of ``event``'s signal; False when one of them raised."""
     signal = _SIGNALS[type(event)]
-    went_well = True
-    for receiver in signal.receivers_for(app) if signal.receivers else ():
+    if not signal.receivers:
+        return True
+    app, went_well = this_app(), True
+    for receiver in signal.receivers_for(app):
         try:
             app.ensure_sync(receiver)(app, event=event)
         except Exception:  # noqa: BLE001 - whatever it is, it is the receiver's and not the visitor's
