@@ -1,12 +1,9 @@
 """CORS (the Fetch standard): which page may read an answer. No cookies, no credentials, one exact origin or none."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from http import HTTPStatus
 
-from werkzeug.exceptions import HTTPException
-
-from ..core.errors import KalTalkError, OriginNotAllowed, UnknownOrganization, Unreadable
+from ..core.errors import KalTalkError, OriginNotAllowed, UnknownOrganization
 from ..core.origins import is_allowed
 from ..session_seal import unseal
 from ..state import State
@@ -36,24 +33,20 @@ def headers_for_page(origin: str | None, status: int) -> list[Header]:
     return [_VARY, ("Access-Control-Allow-Origin", origin), _EXPOSE]
 
 
-@contextmanager
-def errors_for_its_own_pages(state: State, asked: Asked, organization_id: Callable[[], str]) -> Iterator[None]:
-    """Refuse a page with the 403 first, when its request is wrong in a way that shows before origins are compared.
+def refuse_foreign_page(state: State, asked: Asked, organization_id: Callable[[], str]) -> None:
+    """Raise OriginNotAllowed for a foreign page whose request is wrong in a way that shows before origins are compared.
 
     Only then is the organization looked up here, by the id that is returned or by nothing when KalTalkError is raised.
     A 429 is told to any page that asks: to look up its organization is the work that a limit is there to save.
     """
+    if asked.origin is None:
+        return
     try:
-        yield
-    except (HTTPException, Unreadable):
-        try:
-            if asked.origin is not None:
-                check_page(state, asked, organization_id())
-        except OriginNotAllowed:
-            raise
-        except KalTalkError:
-            pass  # nobody's page: the first error stands
+        check_page(state, asked, organization_id())
+    except OriginNotAllowed:
         raise
+    except KalTalkError:
+        return  # nobody's page: the first error stands
 
 
 def check_page(state: State, asked: Asked, organization_id: str) -> None:

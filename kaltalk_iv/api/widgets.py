@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from ..core.coverage import sighting_of
-from ..core.errors import IdentityRefused
+from ..core.errors import IdentityRefused, Unreadable
 from ..core.policy import State, Verdict
 from ..core.text import parse_client_message_id, parse_message
 from ..headers import PERMISSIONS_POLICY
@@ -55,6 +55,9 @@ _FOR_OUR_PAGES: tuple[Header, ...] = (
     ("Cache-Control", "no-store"),
 )
 
+WRONG_AS_SENT = (HTTPException, Unreadable)
+"""What is raised before origins are compared."""
+
 View = Callable[..., Answer]
 """Called with the state, the request and what its address holds."""
 
@@ -86,9 +89,12 @@ def identify_visitor(state: Application, asked: Asked, organization_id: str) -> 
         cors.check_page(state, asked, organization_id)
         return cors.PREFLIGHT
     state.limiter.hit(Limit.IDENTIFY_ORGANIZATION, organization_id)
-    with cors.errors_for_its_own_pages(state, asked, lambda: organization_id):
+    try:
         _accept(asked, "POST")
         wanted = read_request(asked.json_object(IDENTIFY_BYTES), asked.origin)
+    except WRONG_AS_SENT:
+        cors.refuse_foreign_page(state, asked, lambda: organization_id)
+        raise
     try:
         found = _identify(state, organization_id, wanted)
     except IdentityRefused as refused:
@@ -122,9 +128,12 @@ def messages(state: Application, asked: Asked) -> Answer:
     state.limiter.hit(Limit.MESSAGES_ADDRESS, network)
     if asked.method == "POST":
         state.limiter.hit(Limit.SEND_ADDRESS, network)
-    with cors.errors_for_its_own_pages(state, asked, lambda: cors.organization_in_session(state, asked)):
+    try:
         _accept(asked, "GET", "POST")
         return _send_message(state, asked) if asked.method == "POST" else _read_messages(state, asked)
+    except WRONG_AS_SENT:
+        cors.refuse_foreign_page(state, asked, lambda: cors.organization_in_session(state, asked))
+        raise
 
 
 def session(state: Application, asked: Asked) -> Answer:
@@ -132,8 +141,11 @@ def session(state: Application, asked: Asked) -> Answer:
     if asked.method == "OPTIONS":
         return cors.PREFLIGHT
     state.limiter.hit(Limit.MESSAGES_ADDRESS, network_of(asked.address))
-    with cors.errors_for_its_own_pages(state, asked, lambda: cors.organization_in_session(state, asked)):
+    try:
         _accept(asked, "DELETE")
+    except WRONG_AS_SENT:
+        cors.refuse_foreign_page(state, asked, lambda: cors.organization_in_session(state, asked))
+        raise
     token, origin = asked.bearer(), asked.origin
     state.write(lambda source, now: chat.end_session(source, state.settings, token, origin, now))
     return Answer(HTTPStatus.NO_CONTENT)

@@ -1,7 +1,7 @@
 """Taking a user token apart: its three parts and what they hold, proving nothing. What proves is in ``tokens``."""
 
-import base64
 import re
+from binascii import a2b_base64
 from typing import Any
 
 from .claims import Claims, Notice, read_profile, read_self_claimed
@@ -70,7 +70,7 @@ def decode_segment(segment: str, name: str) -> bytes:
     """Return the bytes of one part of a token; ``name`` is what the error calls it. Raises Malformed."""
     if len(segment) % 4 == 1:
         raise Malformed(f"The {name} of the token is cut: no base64url text has this length.")
-    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    return a2b_base64(segment.replace("-", "+").replace("_", "/") + "=" * (-len(segment) % 4))
 
 
 def decode_object(segment: str, name: str) -> dict[str, Any]:

@@ -4,8 +4,9 @@ They are made as the engine makes its own, few, and kept: to connect takes longe
 """
 
 import os
+from collections import deque
 from contextlib import suppress
-from queue import Empty, LifoQueue
+from queue import Empty, SimpleQueue
 from threading import TIMEOUT_MAX, Lock
 from typing import NamedTuple
 
@@ -38,7 +39,10 @@ class Connections:
         self._timeout = TIMEOUT_MAX if timeout is None else min(timeout, TIMEOUT_MAX)
         self._process = os.getpid()
         self._generation = 0
+        # Whoever has a place may have a connection: the idle one that was used last or, where none is idle, a new one.
+        # So no more are open than there are places.
         self._places = _places(most)
+        self._idle: deque[Open] = deque()
         sa.event.listen(engine, "engine_disposed", lambda _engine: self._close_idle())
 
     @property
@@ -56,11 +60,13 @@ class Connections:
         Raises what a session would: SQLAlchemy's errors.
         """
         try:
-            opened = self._places.get(timeout=self._timeout)
+            self._places.get(timeout=self._timeout)
         except Empty:
             raise sa.exc.TimeoutError(f"No connection was free within {self._timeout:g} seconds.") from None
-        if opened is not None:
-            return opened
+        try:
+            return self._idle.pop()
+        except IndexError:
+            pass
         try:
             return self._connect()
         except BaseException:
@@ -70,7 +76,8 @@ class Connections:
     def give_back(self, opened: Open) -> None:
         """Let others have it. It is in no transaction."""
         if opened.generation == self._generation:
-            self._places.put(opened)
+            self._idle.append(opened)
+            self._places.put(None)
         else:
             self.give_up(opened)
 
@@ -143,21 +150,17 @@ class Connections:
         """
         self._generation += 1
         if self._process != os.getpid():
-            self._process, self._turn, self._places = os.getpid(), Lock(), _places(self._most)
+            self._process, self._turn = os.getpid(), Lock()
+            self._places, self._idle = _places(self._most), deque()
             return
-        idle: list[Open | None] = []
-        with suppress(Empty):
+        with suppress(IndexError):
             while True:
-                idle.append(self._places.get_nowait())
-        for opened in idle:
-            self._places.put(None)
-            if opened is not None:
-                opened.connection.close()
+                self._idle.pop().connection.close()
 
 
-def _places(most: int) -> LifoQueue[Open | None]:
-    """Return so many places without a connection. The last that was used is the next, and an empty one the last."""
-    places: LifoQueue[Open | None] = LifoQueue()
+def _places(most: int) -> SimpleQueue[None]:
+    """Return so many places."""
+    places: SimpleQueue[None] = SimpleQueue()
     for _ in range(most):
         places.put(None)
     return places

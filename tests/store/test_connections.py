@@ -92,7 +92,7 @@ def test_a_process_that_was_forked_has_all_places_and_the_turn_whatever_its_pare
     busy.commit()
     if connections.dialect.name == "sqlite":
         connections.wait_for_turn(None)
-    ours = connections._places, connections._turn
+    ours = connections._places, connections._idle, connections._turn
     with monkeypatch.context() as child:
         child.setattr(os, "getpid", lambda: -1)
         connections.engine.dispose(close=False)
@@ -100,7 +100,7 @@ def test_a_process_that_was_forked_has_all_places_and_the_turn_whatever_its_pare
         assert connections.wait_for_turn(taken[0]) is taken[0]
         for opened in taken:
             opened.connection.close()
-    connections._places, connections._turn = ours
+    connections._places, connections._idle, connections._turn = ours
     connections._process = os.getpid()
     connections.end_turn()
     connections.give_back(other)
