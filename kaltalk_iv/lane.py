@@ -23,7 +23,7 @@ from .api.routes import NAME
 from .api.widgets import ROUTES, Route, respond
 from .observing import signals
 from .observing.requests import end_trace
-from .standalone import HSTS, reads_proxies
+from .standalone import HSTS
 from .state import State, current_state
 
 if TYPE_CHECKING:
@@ -59,13 +59,13 @@ class _Found(NamedTuple):
 
 
 class Application(Flask):
-    """A Flask application with KalTalk's blueprints at its root."""
+    """A Flask application with KalTalk's blueprints at its root, and the lane."""
 
     _lane: "_Lane | None" = None
 
-    def open_lane(self) -> None:
+    def open_lane(self, *, is_behind_proxy: bool) -> None:
         """Answer widgets beside Flask's way from now on. Whoever adds hooks later closes it."""
-        self._lane = _Lane(self)
+        self._lane = _Lane(self, is_behind_proxy=is_behind_proxy)
 
     def wsgi_app(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a request."""
@@ -78,10 +78,10 @@ class Application(Flask):
 
 
 class _Lane:
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Flask, *, is_behind_proxy: bool) -> None:
         self._app = app
         self._hooks_of_ours = _hooks(app)
-        self._reads_proxies = reads_proxies(app)
+        self._is_behind_proxy = is_behind_proxy
 
     def find(self, environ: "WSGIEnvironment") -> _Found | None:
         """Return the route of what the lane takes; None of all else."""
@@ -123,7 +123,7 @@ class _Lane:
         return (
             environ["REQUEST_METHOD"] in _METHODS
             and "HTTP_UPGRADE" not in environ
-            and (self._reads_proxies or "HTTP_X_FORWARDED_FOR" not in environ)  # that one is warned of
+            and (self._is_behind_proxy or "HTTP_X_FORWARDED_FOR" not in environ)  # of which Flask's way warns
             and _PLAIN_HOST.fullmatch(environ.get("HTTP_HOST", "")) is not None
         )
 

@@ -75,9 +75,10 @@ def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], f
     watch(app)
     KalTalkIV(app, db=db, guard=session_guard, confirm=session_confirm, url_prefix="", clock=clock)
     app.register_blueprint(create_login())
-    trust_proxies(app, _whole_number(app.config, "KALTALK_PROXY_HOPS", 0, (0, MOST_HOPS)))
+    hops = _whole_number(app.config, "KALTALK_PROXY_HOPS", 0, (0, MOST_HOPS))
+    trust_proxies(app, hops)
     finish_every_answer(app)
-    app.open_lane()
+    app.open_lane(is_behind_proxy=hops > 0)
     return app
 
 

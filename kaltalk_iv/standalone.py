@@ -99,11 +99,6 @@ def finish_every_answer(app: Flask) -> None:
     app.after_request(_complete)
 
 
-def reads_proxies(app: Flask) -> bool:
-    """True when ``trust_proxies`` was told of a proxy."""
-    return not any(isinstance(hook, _Unread) for hook in app.before_request_funcs.get(None, ()))
-
-
 class _Unread:
     """Says once that a proxy seems to be in front: all visitors would share the limit of one address, the proxy's."""
 
@@ -122,7 +117,7 @@ def _answer_unrouted(error: HTTPException) -> Response:
         told = (
             problem(state, 404, "not_found", "There is nothing here.") if is_unknown else problem_of_http(state, error)
         )
-        return whole(Asked(request.environ, this_request()), told).response()
+        return whole(Asked.of(this_request()), told).response()
     answer = error_page(error.code or 500)
     answer.headers.extend((name, value) for name, value in error.get_headers() if name in {"Allow", "Retry-After"})
     return add_headers(answer)

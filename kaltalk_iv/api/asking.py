@@ -28,6 +28,11 @@ class Asked:
 
     __slots__ = ("_is_read", "_request", "address", "environ", "method", "origin")
 
+    @classmethod
+    def of(cls, request: Request) -> "Asked":
+        """Return what Flask calls ``request``."""
+        return cls(request.environ, request)
+
     def __init__(self, environ: "WSGIEnvironment", request: Request | None = None) -> None:
         self.environ = environ
         self.method: str = environ["REQUEST_METHOD"]

@@ -64,18 +64,18 @@ def _carried(view: View) -> Callable[..., Response]:
     """Return ``view`` as Flask calls it."""
 
     def carry(**given: str) -> Response:
-        return respond(current_state(), _asked(), view, **given).response()
+        return respond(current_state(), Asked.of(this_request()), view, **given).response()
 
     return carry
 
 
 def _answer(error: Exception) -> Response:
-    return whole(_asked(), problem_of(current_state(), error)).response()
+    return whole(Asked.of(this_request()), problem_of(current_state(), error)).response()
 
 
 def _finish(response: Response) -> Response:
     """Return ``response`` with the headers of the API: those of the embedding application's own hooks, too."""
-    asked = _asked()
+    asked = Asked.of(this_request())
     counts_due = current_state().counts_due(this_app())
     if counts_due is not None:
         response.call_on_close(counts_due)
@@ -86,8 +86,3 @@ def _finish(response: Response) -> Response:
         asked.drain()
         response.headers.extend(headers_for(asked, response.status_code))
     return response
-
-
-def _asked() -> Asked:
-    request = this_request()
-    return Asked(request.environ, request)
