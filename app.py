@@ -200,12 +200,13 @@ def main() -> None:
     try:
         listener = socket.create_server(("127.0.0.1", int(given)))  # Werkzeug would print a sentence of its own
     except OSError:
-        sys.exit(f"Port {given} is taken. Choose another one: PORT={int(given) + 1} make demo")
+        another = f"PORT={int(given) + 1}"
+        sys.exit(f"Port {given} is taken. Choose another one: {another} make demo, or {another} python app.py")
     server = make_server("127.0.0.1", int(given), mount(demo), threaded=True, fd=listener.fileno())
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # two polls every three seconds would bury the password
     print(_welcome(f"http://127.0.0.1:{server.port}", demo.password), flush=True)
     server.serve_forever()  # ends with Ctrl+C
-    print("\nThe demo has stopped. What you did is kept; `make demo` goes on from here.")
+    print("\nThe demo has stopped. What you did is kept; the next start goes on from here.")
 
 
 def _welcome(address: str, password: str) -> str:

@@ -1,7 +1,7 @@
 """The floor's own work in a Flask view: what Flask, as it comes, leaves of it.
 
-KalTalk goes past some of what Flask does for each request (kaltalk_iv/shortcuts.py), and this does not. None of it is
-meant to be copied, as with the floor.
+KalTalk's own application answers widgets beside it (kaltalk_iv/lane.py), and this does not. None of it is meant to be
+copied, as with the floor.
 """
 
 import json

@@ -205,8 +205,8 @@ function showResult(name, { label, after, mode }, answer, seen) {
   );
   const state = isRefused ? "refused" : answer.body.identity.state;
   Object.assign($("result").dataset, { state, reason, shield: kind, status: answer.status, done: name });
-  const isBelow = $("result").getBoundingClientRect().top > innerHeight * 0.6;
-  if (isBelow) $("result").scrollIntoView({ block: "start" });
+  const { top } = $("result").getBoundingClientRect();
+  if (top < 0 || top > innerHeight * 0.6) $("result").scrollIntoView({ block: "start" });
 }
 
 for (const button of document.querySelectorAll(".experiment")) {

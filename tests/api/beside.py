@@ -40,7 +40,7 @@ def environ_of(path: str, method: str = "POST", **options: Any) -> dict[str, Any
     base_url = options.pop("base_url", "https://kaltalk.example")
     extra = options.pop("environ", {})
     made: dict[str, Any] = create_environ(path, base_url, method=method, **options)
-    return made | {"REMOTE_ADDR": "198.51.100.7"} | extra
+    return {**made, "REMOTE_ADDR": "198.51.100.7", **extra}
 
 
 def takes(app: Application, environ: dict[str, Any]) -> bool:

@@ -101,7 +101,7 @@ def test_required_first_shows_what_it_would_have_refused_and_asks(admin: Admin) 
     assert "token expired" in page.text
     assert admin.stored().mode is Mode.OPTIONAL
 
-    form = page.one("form", class_="card narrow")
+    form = page.one("form", class_="card")
     hidden = {box["name"]: box["value"] for box in form.all("input", type="hidden")}
     assert admin.staff.http.post(form["action"], data=hidden).status_code == 303
     assert admin.stored().mode is Mode.REQUIRED

@@ -57,8 +57,7 @@ class NodeSigner:
 def running_signer() -> Iterator[NodeSigner]:
     """Yield a signer; install its library first where that is missing. Skips without Node.js, npm or the library."""
     node = require("Node.js", shutil.which("node"), "install it (Debian: apt install nodejs npm)")
-    npm = require("npm", shutil.which("npm"), "install it (Debian: apt install npm)")
-    _install(npm)
+    install_packages()
     with subprocess.Popen(
         [node, "sign.js"], cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -68,7 +67,9 @@ def running_signer() -> Iterator[NodeSigner]:
             process.kill()
 
 
-def _install(npm: str) -> None:
+def install_packages() -> None:
+    """Install what `package.json` names, once for each lock file. Skips without npm or when it fails."""
+    npm = require("npm", shutil.which("npm"), "install it (Debian: apt install npm)")
     lock_file, stamp = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".installed"
     with lock_file.open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs in one checkout: one installs, the other waits
@@ -77,5 +78,5 @@ def _install(npm: str) -> None:
             return
         done = subprocess.run([npm, "ci"], cwd=FOLDER, capture_output=True, text=True, check=False)
         installed = True if done.returncode == 0 else None
-        require("Node's jsonwebtoken", installed, f"npm ci in tests/node failed: {done.stderr.strip()}")
+        require("what tests/node needs", installed, f"npm ci in tests/node failed: {done.stderr.strip()}")
         stamp.write_text(wanted, encoding="ascii")
