@@ -66,6 +66,8 @@ def test_a_visitor_without_proof_on_a_proven_record_is_named_as_such(desk: Desk)
     stranger = desk.drawer(desk.visitor().identify(email="new@example.com").write())
 
     assert "has not proven that they are this customer" in amber.text
+    assert " proven " not in amber.one("dl", class_="fields").text  # nothing green stands under the amber shield
+    assert amber.one("dl", class_="fields").text.count("on record") == 2
     assert amber.all(data_claimed_field="email") == []  # case is no difference
     assert "has not proven that they are this customer" not in stranger.text
 
