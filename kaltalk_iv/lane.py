@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from http import HTTPStatus
+from io import BytesIO
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,7 +23,7 @@ from .api.asking import Asked
 from .api.routes import NAME
 from .api.widgets import ROUTES, Route, respond
 from .observing import signals
-from .observing.requests import end_trace
+from .observing.requests import follow, unfollow
 from .standalone import HSTS
 from .state import State, current_state
 
@@ -81,6 +82,7 @@ class _Lane:
     def __init__(self, app: Flask, *, is_behind_proxy: bool) -> None:
         self._app = app
         self._hooks_of_ours = _hooks(app)
+        self._views = {route: app.view_functions[_endpoint(route)] for route in ROUTES}
         self._is_behind_proxy = is_behind_proxy
 
     def find(self, environ: "WSGIEnvironment") -> _Found | None:
@@ -88,7 +90,7 @@ class _Lane:
         path = environ.get("PATH_INFO", "")
         identify = _IDENTIFY_PATH.fullmatch(path)
         route = _BY_PATH.get(path) if identify is None else _IDENTIFY
-        if route is None or not self._is_plain(environ) or not self._is_open():
+        if route is None or not self._is_plain(environ) or not self._is_open(route):
             return None
         return _Found(route, {} if identify is None else {"organization_id": identify[1]})
 
@@ -96,28 +98,33 @@ class _Lane:
         """Answer a request that was found."""
         state, route = self._state, found.route
         trace = watching.begin(state, environ)
+        followed = follow(trace)
         try:
             asked = Asked(environ)
             try:
                 answer = respond(state, asked, route.view, **found.given)
             except Exception as error:  # noqa: BLE001 - Flask answers it as any other, and says so in the log
-                return self._answer_unforeseen(error, environ, start_response)
-            endpoint = f"{NAME}.{route.name}"
-            traced = watching.finish(state, trace, asked.method, endpoint, route.rule, answer.status)
+                return self._answer_unforeseen(error, asked, start_response)
+            traced = watching.finish(state, trace, asked.method, _endpoint(route), route.rule, answer.status)
             headers = [*answer.headers, traced]
             if environ["wsgi.url_scheme"] == "https":
                 headers.append(("Strict-Transport-Security", HSTS))
         finally:
-            end_trace(trace)
+            unfollow(followed)
         start_response(_STATUS_LINES[answer.status], headers)
         counts_due = state.counts_due(self._app)
         return [answer.body] if counts_due is None else ClosingIterator([answer.body], counts_due)
 
-    def _answer_unforeseen(
-        self, error: Exception, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
+    def _answer_unforeseen(self, error: Exception, asked: Asked, start_response: "StartResponse") -> Iterable[bytes]:
+        asked.drain()
+        # Flask must not wait for a body that was read: not each server says itself where it ends.
+        environ = asked.environ | {"wsgi.input": BytesIO(), "wsgi.input_terminated": True}
         with self._app.request_context(environ):
-            return self._app.handle_exception(error)(environ, start_response)
+            try:
+                response = self._app.finalize_request(self._app.handle_user_exception(error))
+            except Exception as unhandled:  # noqa: BLE001 - as in Flask's wsgi_app
+                response = self._app.handle_exception(unhandled)
+            return response(environ, start_response)
 
     def _is_plain(self, environ: "WSGIEnvironment") -> bool:
         return (
@@ -127,9 +134,15 @@ class _Lane:
             and _PLAIN_HOST.fullmatch(environ.get("HTTP_HOST", "")) is not None
         )
 
-    def _is_open(self) -> bool:
+    def _is_open(self, route: Route) -> bool:
         """True when nobody but us would see the request on Flask's way."""
-        return self._is_ours_alone and not any(_RECEIVERS) and self._app.config["TRUSTED_HOSTS"] is None
+        app = self._app
+        return (
+            self._is_ours_alone
+            and app.view_functions[_endpoint(route)] is self._views[route]  # which can be replaced at any time
+            and not any(_RECEIVERS)
+            and app.config["TRUSTED_HOSTS"] is None
+        )
 
     @cached_property
     def _is_ours_alone(self) -> bool:
@@ -152,5 +165,8 @@ def _hooks(app: Flask) -> list[Callable[..., Any]]:
         app.teardown_request_funcs,
     )
     hooks = chain.from_iterable(functions for part in by_part for functions in part.values())
-    views = (app.view_functions[f"{NAME}.{route.name}"] for route in ROUTES)
-    return [*hooks, *app.teardown_appcontext_funcs, *views, app.request_class, type(app.session_interface)]
+    return [*hooks, *app.teardown_appcontext_funcs, app.request_class, type(app.session_interface)]
+
+
+def _endpoint(route: Route) -> str:
+    return f"{NAME}.{route.name}"

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Flask, Response
 
 from .current import this_request
-from .observing.requests import HEADER, Trace, begin_trace, end_trace, log_request
+from .observing.requests import HEADER, TRACE, Trace, log_request, new_trace
 from .state import State, current_state
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _WATCHED = "kaltalk_iv_watched"
-_TRACE = "kaltalk_iv.trace"  # where a request of Flask's keeps its own: in its environ
 # Asked every few seconds by machines: said only to whoever wants everything.
 _QUIET = frozenset({"kaltalk_iv_operations.healthz", "kaltalk_iv_operations.readyz", "kaltalk_iv_operations.metrics"})
 
@@ -28,7 +27,6 @@ def watch(part: Blueprint | Flask) -> None:
     # Before the functions that run before a request, because each of them may answer it.
     part.url_value_preprocessor(_begin)
     part.after_request(_finish)
-    part.teardown_request(_end)
 
 
 def is_watched(app: Flask) -> bool:
@@ -37,9 +35,9 @@ def is_watched(app: Flask) -> bool:
 
 
 def begin(state: State, environ: "WSGIEnvironment") -> Trace:
-    """Return the trace of the request that begins here. Whoever begins it ends it, with ``end_trace``."""
+    """Return the trace of the request that begins here, which keeps it."""
     given = environ.get("HTTP_X_REQUEST_ID") if state.settings.trusts_request_id else None
-    trace = environ[_TRACE] = begin_trace(given)
+    trace = environ[TRACE] = new_trace(given)
     return trace
 
 
@@ -56,15 +54,9 @@ def _begin(_endpoint: str | None, _values: dict[str, Any] | None) -> None:
 
 def _finish(response: Response) -> Response:
     asked = this_request()
-    trace = asked.environ.get(_TRACE)
+    trace = asked.environ.get(TRACE)
     if trace is not None:
         route = "" if asked.url_rule is None else asked.url_rule.rule
         endpoint = asked.endpoint or ""
         response.headers.add(*finish(current_state(), trace, asked.method, endpoint, route, response.status_code))
     return response
-
-
-def _end(_error: BaseException | None) -> None:
-    trace = this_request().environ.pop(_TRACE, None)
-    if trace is not None:
-        end_trace(trace)

@@ -35,7 +35,7 @@ class Asked:
 
     def __init__(self, environ: "WSGIEnvironment", request: Request | None = None) -> None:
         self.environ = environ
-        self.method: str = environ["REQUEST_METHOD"]
+        self.method: str = environ["REQUEST_METHOD"] if request is None else request.method
         self.address: str | None = environ.get("REMOTE_ADDR") if request is None else request.remote_addr
         self.origin: str | None = environ.get("HTTP_ORIGIN")
         """The origin of the page that calls, as its browser wrote it, or None."""

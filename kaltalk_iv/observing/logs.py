@@ -68,8 +68,6 @@ def configure_logs(
     of our lines, and others keep theirs. A logger that has handlers already keeps them and gets no other: whoever set
     it up knows better.
     """
-    if logger is None:
-        _leave_out_what_no_line_says()
     chosen = logging.getLogger(logger)
     if chosen.handlers:
         return
@@ -79,17 +77,6 @@ def configure_logs(
     logging.getLogger(logger or LOGGER).setLevel(level)
     if logger is not None:
         chosen.propagate = False  # else the application's own handlers would write each line again
-
-
-def _leave_out_what_no_line_says() -> None:
-    """Have ``logging`` not look up callers, threads, processes and tasks for each record: our lines do not name them.
-
-    For the whole process, by the switches in the chapter "Optimization" of Python's logging HOWTO.
-    """
-    logging._srcfile = None  # noqa: SLF001 - the HOWTO's own name for it
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    if hasattr(logging, "logAsyncioTasks"):  # since Python 3.12
-        logging.logAsyncioTasks = False
 
 
 def gunicorn_logging(level: str = "INFO") -> dict[str, Any]:

@@ -4,10 +4,16 @@ import logging
 import re
 import secrets
 import time
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 
+from flask import has_request_context
+
+from ..current import this_request
+
 HEADER = "X-Request-ID"
+TRACE = "kaltalk_iv.trace"
+"""Where a request keeps its own: in its environ."""
 
 # Plain and short: nothing that a log, a header or a page could take for something else.
 _GIVEN = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -16,15 +22,11 @@ _log = logging.getLogger("kaltalk_iv.access")
 
 @dataclass(slots=True)
 class Trace:
-    """A request that is being answered. ``organization_id`` is set once it is known to exist.
-
-    ``around`` is the request in whose course this one is answered, as the demo's lab asks KalTalk; most often None.
-    """
+    """A request that is being answered. ``organization_id`` is set once it is known to exist."""
 
     id: str
     organization_id: str | None = None
     began: float = field(default_factory=time.perf_counter)
-    around: "Trace | None" = None
 
     @property
     def seconds(self) -> float:
@@ -32,33 +34,40 @@ class Trace:
         return time.perf_counter() - self.began
 
 
-_current: ContextVar[Trace | None] = ContextVar("kaltalk_iv_trace", default=None)
+# Of a request that no context of Flask's tells of.
+_followed: ContextVar[Trace | None] = ContextVar("kaltalk_iv_trace", default=None)
 
 
-def begin_trace(given: str | None) -> Trace:
-    """Return the trace of the request that begins here: with a new id or, when it is plain, the ``given`` one.
+def new_trace(given: str | None) -> Trace:
+    """Return the trace of a request that begins: with a new id or, when it is plain, the ``given`` one.
 
-    ``given`` is what a proxy of ours has put on it, or None. Whoever begins a trace ends it.
+    ``given`` is what a proxy of ours has put on it, or None.
     """
-    name = given if given is not None and _GIVEN.fullmatch(given) else secrets.token_hex(16)
-    trace = Trace(name, around=_current.get())
-    _current.set(trace)
-    return trace
+    return Trace(given if given is not None and _GIVEN.fullmatch(given) else secrets.token_hex(16))
 
 
-def end_trace(trace: Trace) -> None:
-    """Let what follows be no part of the request any more."""
-    _current.set(trace.around)
+def follow(trace: Trace) -> Token[Trace | None]:
+    """Let ``trace`` be the current one without a context of Flask's, until ``unfollow`` gets what this returns."""
+    return _followed.set(trace)
+
+
+def unfollow(token: Token[Trace | None]) -> None:
+    """End what ``follow`` began."""
+    _followed.reset(token)
 
 
 def current_trace() -> Trace | None:
     """Return the trace of the request that is being answered, or None outside of one of ours."""
-    return _current.get()
+    followed = _followed.get()
+    if followed is not None or not has_request_context():
+        return followed
+    trace: Trace | None = this_request().environ.get(TRACE)
+    return trace
 
 
 def name_organization(organization_id: str) -> None:
     """Have the log lines of this request name the organization that it belongs to."""
-    trace = _current.get()
+    trace = current_trace()
     if trace is not None:
         trace.organization_id = organization_id
 

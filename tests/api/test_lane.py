@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+from functools import partial
 from typing import Any
 from wsgiref.validate import validator
 
@@ -82,8 +83,9 @@ def test_bodies_at_the_limit_and_above_are_answered_alike(served: Application, l
     check_identify(served, body, status=status)
     terminated = {"wsgi.input_terminated": True}
     check_identify(served, body, status=status, environ=terminated)
-    chunked = terminated | {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
-    check_identify(served, body, status=status, environ=chunked)
+    for length_too in ("", "5"):  # of which a server that passes both on believes the first (RFC 9112, section 6.1)
+        chunked = terminated | {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": length_too}
+        check_identify(served, body, status=status, environ=chunked)
 
 
 def test_what_a_body_announces_is_answered_alike(served: Application) -> None:
@@ -102,6 +104,26 @@ def test_what_a_body_announces_is_answered_alike(served: Application) -> None:
             assert takes(served, asked)
             answer = said(served, asked)
             assert (answer.status, answer.body["code"]) == (400, "unreadable")
+
+
+class Endless(io.BytesIO):
+    """A connection that stays open: who reads past the body waits for ever."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return what is there. Fails where a real one would wait."""
+        part = super().read(size)
+        assert part, "this would wait for ever"
+        return part
+
+
+def test_nobody_waits_for_more_than_the_body(served: Application) -> None:
+    add_organization(served)
+    body = b'{"email":"a@shop.example"}'
+    for sent, status in ((body, 200), (b"[" * len(body), 400)):
+        extra = {"wsgi.input": Endless(sent), "CONTENT_LENGTH": str(len(sent))}
+        asked = environ_of(IDENTIFY, content_type="application/json", environ=extra)
+        assert takes(served, asked)
+        assert said(served, asked).status == status
 
 
 def test_a_body_that_comes_in_parts_is_read_whole(served: Application) -> None:
@@ -237,6 +259,33 @@ def test_what_nobody_foresaw_is_answered_and_logged_alike(
     assert current_trace() is None
 
 
+def test_what_nobody_foresaw_after_the_body_was_read_waits_for_no_more_of_it(
+    served: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_organization(served)
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("kaltalk_iv.api.widgets.read_request", fail)
+    extra = {"wsgi.input": Endless(b"{}"), "CONTENT_LENGTH": "2"}
+    answer = said(served, environ_of(IDENTIFY, content_type="application/json", environ=extra))
+    assert (answer.status, answer.body["code"]) == (500, "error")
+
+
+def test_an_error_that_the_application_handles_is_handled_alike(
+    sqlite_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sqlite_app.register_error_handler(ZeroDivisionError, lambda _error: ({"code": "teapot"}, 418))
+    served = after_its_first(sqlite_app)
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("kaltalk_iv.api.widgets.read_request", fail)
+    check_identify(served, b"{}", status=418)
+
+
 def test_it_keeps_to_wsgi(served: Application) -> None:
     org = add_organization(served)
     body = json.dumps({"userJwt": org.sign("u_1", now=NOW)}).encode()
@@ -260,7 +309,8 @@ def test_counts_and_log_lines_are_those_of_flasks_way(served: Application, caplo
     assert 'kaltalk_identifies_total{outcome="unsigned",reason="no_token"} 2.0' in text
 
 
-def test_counts_are_written_once_the_answer_is_closed(served: Application, clock: Clock) -> None:
+@pytest.mark.parametrize("way", ["beside", "flask"])
+def test_counts_are_written_once_the_answer_is_closed(served: Application, clock: Clock, way: str) -> None:
     org = add_organization(served)
     asked: dict[str, Any] = {"path": IDENTIFY, "data": b'{"email":"a@shop.example"}'}
     asked["content_type"] = "application/json"
@@ -268,7 +318,8 @@ def test_counts_are_written_once_the_answer_is_closed(served: Application, clock
     clock.move(60)
     environ = environ_of(**asked)
     assert takes(served, environ)
-    answer = served(environ, lambda *_: lambda _bytes: None)
+    called = served.wsgi_app if way == "beside" else partial(Flask.wsgi_app, served)
+    answer = called(environ, lambda *_: lambda _bytes: None)
     assert list(answer)
     assert not rows_of(served, IdentifyCount, org.id)
     answer.close()  # type: ignore[attr-defined]  # as PEP 3333 has servers do

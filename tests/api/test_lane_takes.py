@@ -5,7 +5,8 @@ from typing import Any
 
 import flask.signals
 import pytest
-from flask import Flask, request
+from flask import Flask, Request, request
+from flask.sessions import SecureCookieSessionInterface
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException
@@ -64,17 +65,22 @@ def test_it_takes_what_flask_finds_there(served: Application, method: str) -> No
 def test_it_takes_what_flask_finds_there_for_any_organization(served: Application) -> None:
     lane = served._lane
     assert lane is not None
+    taken: list[str] = []
 
-    @given(st.text(st.characters(codec="latin-1"), max_size=70), st.sampled_from(METHODS))
+    plain = st.text("aZ09_-", min_size=1, max_size=64)
+
+    @given(plain | st.text(st.characters(codec="latin-1"), max_size=70), st.sampled_from(METHODS))
     def agree(organization_id: str, method: str) -> None:
         environ = environ_of("/", method, environ={"PATH_INFO": f"/v1/organizations/{organization_id}/identify"})
         found = lane.find(environ)
         if found is not None:
+            taken.append(organization_id)
             adapter = Flask.create_url_adapter(served, served.request_class(environ))
             assert adapter is not None
             assert adapter.match() == ("kaltalk_iv_api.identify_visitor", {"organization_id": organization_id})
 
     agree()
+    assert len(set(taken)) > 5
 
 
 @pytest.mark.parametrize("address", KNOWN)
@@ -99,11 +105,19 @@ def test_the_first_request_goes_flasks_way_and_is_the_last_to_take_hooks(sqlite_
     for _ in range(3):
         identify(sqlite_app.test_client(), "org_test")
     assert ways == [IDENTIFY] * 3  # who has hooks sees every request
+
+
+def test_after_the_first_request_of_a_widget_no_hook_is_taken(sqlite_app: Flask) -> None:
+    add_organization(sqlite_app)
+    identify(sqlite_app.test_client(), "org_test")
     with pytest.raises(AssertionError, match="can no longer be called"):
-        sqlite_app.before_request(look)
+        sqlite_app.before_request(lambda: None)
 
 
-@pytest.mark.parametrize("kind", ["before_request", "after_request", "teardown_request", "teardown_appcontext"])
+HOOKS = ("url_value_preprocessor", "before_request", "after_request", "teardown_request", "teardown_appcontext")
+
+
+@pytest.mark.parametrize("kind", HOOKS)
 def test_whoever_adds_a_hook_sees_what_widgets_ask(sqlite_app: Flask, kind: str) -> None:
     seen: list[object] = []
 
@@ -121,19 +135,27 @@ def test_whoever_adds_a_hook_sees_what_widgets_ask(sqlite_app: Flask, kind: str)
         assert len(seen) > before
 
 
-def test_a_view_that_was_wrapped_is_called(sqlite_app: Flask) -> None:
+def test_a_view_that_is_wrapped_at_any_time_is_called(served: Application) -> None:
     called: list[str] = []
-    inner = sqlite_app.view_functions["kaltalk_iv_api.identify_visitor"]
+    inner = served.view_functions["kaltalk_iv_api.identify_visitor"]
 
     def wrapped(**given: Any) -> Any:
         called.append(given["organization_id"])
         return inner(**given)
 
-    sqlite_app.view_functions["kaltalk_iv_api.identify_visitor"] = wrapped
-    add_organization(sqlite_app)
-    after_its_first(sqlite_app)
-    assert identify(sqlite_app.test_client(), "org_test").status_code == 200
+    add_organization(served)
+    assert takes(served, environ_of(IDENTIFY))
+    served.view_functions["kaltalk_iv_api.identify_visitor"] = wrapped
+    assert identify(served.test_client(), "org_test").status_code == 200
     assert called == ["org_test"]
+
+
+def test_classes_of_requests_and_sessions_that_are_others_go_flasks_way(sqlite_url: str, clock: Clock) -> None:
+    mine = {"request_class": type("Mine", (Request,), {}), "session_interface": SecureCookieSessionInterface()}
+    for name, made in mine.items():
+        for app in running(sqlite_url, clock):
+            setattr(app, name, made)
+            assert not takes(after_its_first(app), environ_of(IDENTIFY)), name
 
 
 @pytest.mark.parametrize(

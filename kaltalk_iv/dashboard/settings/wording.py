@@ -53,7 +53,7 @@ OUTCOMES = {"verified": "Verified", "failed": "Failed", "unsigned": "Unsigned", 
 _MEANINGS = {
     Reason.MALFORMED: "Not a token: quoted, cut, with Bearer in front, or only base64.",
     Reason.UNSUPPORTED_ALGORITHM: "Signed with something else than HS256.",
-    Reason.BAD_SIGNATURE: "Signed with another secret: trimmed, quoted, base64-decoded, retired, of another environment.",
+    Reason.BAD_SIGNATURE: "Signed with another secret: trimmed, quoted, base64-decoded, retired, or of another system.",
     Reason.EXPIRED: "A cached page, or a clock on your server that is behind.",
     Reason.NOT_YET_VALID: "A clock on your server that is ahead by more than a minute.",
     Reason.MISSING_CLAIM: "No sub, such as an undefined variable, or no exp.",
