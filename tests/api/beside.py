@@ -1,5 +1,6 @@
 """What the tests of the lane share: requests as servers hand them over, answered by the lane and by Flask's way."""
 
+import io
 import json
 from typing import Any, NamedTuple
 
@@ -69,3 +70,21 @@ def check_both_ways(app: Application, **asked: Any) -> Said:
     beside = said(app, environ_of(**asked | {"data": body}))
     assert beside == said(lambda *given: Flask.wsgi_app(app, *given), environ_of(**asked | {"data": body}))
     return beside
+
+
+def check_identify(app: Application, body: bytes, *, status: int, **asked: Any) -> Said:
+    """Return the answer to an identify, after ``check_both_ways``."""
+    given = {"path": IDENTIFY, "data": body, "content_type": "application/json", "headers": {"Origin": SHOP}} | asked
+    answer = check_both_ways(app, **given)
+    assert answer.status == status, answer
+    return answer
+
+
+class Endless(io.BytesIO):
+    """A connection that stays open: who reads past the body waits for ever."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return what is there. Fails where a real one would wait."""
+        part = super().read(size)
+        assert part, "this would wait for ever"
+        return part

@@ -55,6 +55,12 @@ def test_workers_count_together_and_another_application_by_itself(make: Make) ->
     assert ask(make(SECRET_KEY="the key of another application, long enough")).status_code == 200
 
 
+def test_a_rate_that_was_changed_counts_anew(make: Make) -> None:
+    """Else the window of an hour that was counted before would refuse everybody for the rest of it."""
+    assert statuses(make("2 per hour"), 3) == [200, 200, 429]
+    assert statuses(make("2 per minute"), 3) == [200, 200, 429]
+
+
 def test_redis_learns_no_address(make: Make, server: RedisServer) -> None:
     ask(make())
     with redis.Redis.from_url(server.url) as client:
