@@ -89,7 +89,7 @@ def test_what_nobody_foresaw_is_answered_and_logged_alike(
     assert current_trace() is None
 
 
-def test_what_nobody_foresaw_after_the_body_was_read_waits_for_no_more_of_it(
+def test_what_nobody_foresaw_leaves_nothing_of_the_body_and_waits_for_no_more(
     served: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_organization(served)
@@ -97,10 +97,16 @@ def test_what_nobody_foresaw_after_the_body_was_read_waits_for_no_more_of_it(
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("kaltalk_iv.api.widgets.read_request", fail)
-    extra = {"wsgi.input": Endless(b"{}"), "CONTENT_LENGTH": "2"}
-    answer = said(served, environ_of(IDENTIFY, content_type="application/json", environ=extra))
-    assert (answer.status, answer.body["code"]) == (500, "error")
+    for name in (
+        "kaltalk_iv.api.widgets.read_request",
+        "kaltalk_iv.api.widgets.network_of",
+    ):  # after the body, before it
+        monkeypatch.setattr(name, fail)
+        body = Endless(b"{}")
+        extra = {"wsgi.input": body, "CONTENT_LENGTH": "2"}
+        answer = said(served, environ_of(IDENTIFY, content_type="application/json", environ=extra))
+        assert (answer.status, answer.body["code"]) == (500, "error")
+        assert body.left == b""  # a connection with something unread on it would be reset
 
 
 def test_an_error_that_the_application_handles_is_handled_alike(

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from flask import Flask, Response, abort, copy_current_request_context, request
+from flask import Flask, Request, Response, abort, copy_current_request_context, request
 from flask.testing import FlaskClient
 from flask_limiter import Limiter
 
@@ -91,6 +91,28 @@ def test_a_body_that_a_hook_has_read_is_read_again(shop: Shop) -> None:
     answer = identify(embedded(shop), email="a@shop.example")
     assert answer.json["identity"]["email"] == "a@shop.example"
     assert b"a@shop.example" in read[0]
+
+
+class Behind(Request):
+    """A request that knows a proxy of its application's own."""
+
+    @property
+    def remote_addr(self) -> str | None:  # type: ignore[override]  # Werkzeug sets it, and this asks
+        """The visitor's address."""
+        return self.headers.get("X-Visitor")
+
+    @remote_addr.setter
+    def remote_addr(self, _address: str | None) -> None:
+        pass
+
+
+def test_an_address_is_what_the_applications_own_requests_say(shop: Shop) -> None:
+    shop.app.request_class = Behind
+    shop.app.config["KALTALK_IV_LIMIT_IDENTIFY_ADDRESS"] = "1 per minute"
+    client = embedded(shop)
+    visitors = ("192.0.2.1", "192.0.2.2", "192.0.2.1")
+    answers = [client.post(IDENTIFY, json={}, headers={"X-Visitor": address}) for address in visitors]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
 
 
 def test_a_limit_that_spares_one_view_spares_no_other(shop: Shop) -> None:
