@@ -97,11 +97,8 @@ def test_what_nobody_foresaw_leaves_nothing_of_the_body_and_waits_for_no_more(
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    for name in (
-        "kaltalk_iv.api.widgets.read_request",
-        "kaltalk_iv.api.widgets.network_of",
-    ):  # after the body, before it
-        monkeypatch.setattr(name, fail)
+    for name in ("read_request", "network_of"):  # after the body, and before it
+        monkeypatch.setattr(f"kaltalk_iv.api.widgets.{name}", fail)
         body = Endless(b"{}")
         extra = {"wsgi.input": body, "CONTENT_LENGTH": "2"}
         answer = said(served, environ_of(IDENTIFY, content_type="application/json", environ=extra))

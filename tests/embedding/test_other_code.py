@@ -97,7 +97,7 @@ class Behind(Request):
     """A request that knows a proxy of its application's own."""
 
     @property
-    def remote_addr(self) -> str | None:  # type: ignore[override]  # Werkzeug sets it, and this asks
+    def remote_addr(self) -> str | None:
         """The visitor's address."""
         return self.headers.get("X-Visitor")
 
