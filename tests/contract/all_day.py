@@ -8,13 +8,14 @@ from typing import Any
 
 from flask import Flask
 from playwright.sync_api import Page, Request
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer
 
 import app as demo
 from kaltalk_iv.service import settings
 from kaltalk_iv.service.settings import Actor
 from kaltalk_iv.state import current_state
 from tests.contract.people import PASSWORD, Customer
+from tests.support.in_process import server_of
 from tests.support.servers import free_port
 
 HOUR = 3600
@@ -41,7 +42,7 @@ class Day:
         state: Any = parties.kaltalk.extensions["kaltalk_iv"]
         parties.kaltalk.extensions["kaltalk_iv"] = dataclasses.replace(state, clock=self.now)
         self._apps: tuple[Flask, ...] = (parties.host, parties.kaltalk)
-        self._server = make_server("127.0.0.1", self.port, demo.mount(parties), threaded=True)
+        self._server = server_of(demo.mount(parties), self.port)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 

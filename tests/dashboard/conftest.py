@@ -1,6 +1,5 @@
 """Fixtures for the dashboard: an application whose guard does as the test says, and KalTalk with its own login."""
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
 from kaltalk_iv import KalTalkIV, Viewer, generate_encryption_key, migrations
@@ -17,6 +15,7 @@ from kaltalk_iv.state import Guard, current_state
 from tests.dashboard.admin import Admin
 from tests.dashboard.desk import Clock, Desk
 from tests.dashboard.staff import Staff
+from tests.support.in_process import serving
 
 MakeApp = Callable[..., Flask]
 
@@ -80,13 +79,8 @@ def desk(make_desk: Callable[..., Desk]) -> Desk:
 @pytest.fixture
 def origin(desk: Desk) -> Iterator[str]:
     """Serve the desk's application on a loopback port and return its origin."""
-    server = make_server("127.0.0.1", 0, desk.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(desk.app) as address:
+        yield address
 
 
 @pytest.fixture

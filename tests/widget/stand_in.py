@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
-from werkzeug.serving import make_server
 
 from kaltalk_iv.api import widget_file
+from tests.support.in_process import serving
 
 ORGANIZATION = "org_demo"
 
@@ -211,25 +211,12 @@ def _host(stand_in: StandIn, kaltalk_origin: Callable[[], str]) -> Flask:
 
 
 @contextmanager
-def _serving(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@contextmanager
 def running_stand_in() -> Iterator[tuple[StandIn, str]]:
     """Yield a stand-in that answers, and the address of the host's page; KalTalk is on another origin."""
     stand_in = StandIn()
     with ExitStack() as stack:
-        stand_in.origin = stack.enter_context(_serving(_kaltalk(stand_in)))
-        host = stack.enter_context(_serving(_host(stand_in, lambda: stand_in.origin)))
+        stand_in.origin = stack.enter_context(serving(_kaltalk(stand_in)))
+        host = stack.enter_context(serving(_host(stand_in, lambda: stand_in.origin)))
         yield stand_in, host
 
 
