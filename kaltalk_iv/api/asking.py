@@ -103,7 +103,7 @@ class Asked:
         return self.request.get_data(cache=False)
 
     def _plain_body(self, length: int) -> bytes:
-        """Return a body of the announced ``length``: what Werkzeug would, which keeps more kinds of bodies apart."""
+        """Return a body of the announced ``length``, without the care that bodies of other kinds need."""
         self._is_read = True
         parts: list[bytes] = []
         while length > 0:
