@@ -284,7 +284,10 @@ def test_the_example_in_the_documents_runs(app: Flask, client: FlaskClient, org:
     warned: list[str] = []
     names: dict[str, Any] = {"app": app, "warn_the_team": warned.append}
     exec(example, names)  # noqa: S102 - our own document
-    identify(client, org.id, userJwt=org.sign("u_1", now=NOW))
-    identify(client, org.id, userJwt=org.sign("u_1", now=NOW - 7200))
+    try:
+        identify(client, org.id, userJwt=org.sign("u_1", now=NOW))
+        identify(client, org.id, userJwt=org.sign("u_1", now=NOW - 7200))
+    finally:  # the function and its globals hold each other: it would hear of other tests until both are collected
+        observing.identity_downgraded.disconnect(names["warn"])
 
     assert warned == [f"u_1 of {org.id} lost the shield: expired"]
