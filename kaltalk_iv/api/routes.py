@@ -76,12 +76,12 @@ def _answer(error: Exception) -> Response:
 
 def _finish(response: Response) -> Response:
     """Return ``response`` with the headers of the API: those of the embedding application's own hooks, too."""
-    asked = Asked.of(this_request())
     counts_due = current_state().counts_due(this_app())
     if counts_due is not None:
         response.call_on_close(counts_due)
     if "Cross-Origin-Resource-Policy" in response.headers:  # it is whole
         return response
+    asked = Asked.of(this_request())
     asked.drain()
     is_public = this_request().endpoint in _PUBLIC
     response.headers.extend(_FOR_ANY_PAGE if is_public else headers_for(asked, response.status_code))
