@@ -30,8 +30,6 @@ from .state import State, current_state
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-_IDENTIFY, *_OTHERS = ROUTES
-_BY_PATH = {route.rule: route for route in _OTHERS}
 _IDENTIFY_PATH = re.compile(r"/v1/organizations/([A-Za-z0-9_-]{1,64})/identify")
 _METHODS = frozenset({"GET", "POST", "DELETE", "OPTIONS"})  # others get no body, or no route
 # Of others, Werkzeug refuses some.
@@ -52,10 +50,18 @@ _RECEIVERS = [
 _STATUS_LINES = {int(status): f"{int(status)} {status.phrase}" for status in HTTPStatus}
 
 
-class _Found(NamedTuple):
-    """The route of a request and what its address holds."""
+class _Way(NamedTuple):
+    """A route of ours: the name of its endpoint in Flask, and the view that it had when the lane was opened."""
 
     route: Route
+    endpoint: str
+    view: Callable[..., Any]
+
+
+class _Found(NamedTuple):
+    """The way of a request and what its address holds."""
+
+    way: _Way
     given: dict[str, str]
 
 
@@ -82,21 +88,22 @@ class _Lane:
     def __init__(self, app: Flask, *, is_behind_proxy: bool) -> None:
         self._app = app
         self._hooks_of_ours = _hooks(app)
-        self._views = {route: app.view_functions[_endpoint(route)] for route in ROUTES}
+        self._identify, *others = (_way(app, route) for route in ROUTES)
+        self._by_path = {way.route.rule: way for way in others}
         self._is_behind_proxy = is_behind_proxy
 
     def find(self, environ: "WSGIEnvironment") -> _Found | None:
-        """Return the route of what the lane takes; None of all else."""
+        """Return the way of what the lane takes; None of all else."""
         path = environ.get("PATH_INFO", "")
         identify = _IDENTIFY_PATH.fullmatch(path)
-        route = _BY_PATH.get(path) if identify is None else _IDENTIFY
-        if route is None or not self._is_plain(environ) or not self._is_open(route):
+        way = self._by_path.get(path) if identify is None else self._identify
+        if way is None or not self._is_plain(environ) or not self._is_open(way):
             return None
-        return _Found(route, {} if identify is None else {"organization_id": identify[1]})
+        return _Found(way, {} if identify is None else {"organization_id": identify[1]})
 
     def answer(self, found: _Found, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer a request that was found."""
-        state, route = self._state, found.route
+        state, (route, endpoint, _) = self._state, found.way
         trace = watching.begin(state, environ)
         followed = follow(trace)
         try:
@@ -105,7 +112,7 @@ class _Lane:
                 answer = respond(state, asked, route.view, **found.given)
             except Exception as error:  # noqa: BLE001 - Flask answers it as any other, and says so in the log
                 return self._answer_unforeseen(error, asked, start_response)
-            traced = watching.finish(state, trace, asked.method, _endpoint(route), route.rule, answer.status)
+            traced = watching.finish(state, trace, asked.method, endpoint, route.rule, answer.status)
             headers = [*answer.headers, traced]
             if environ["wsgi.url_scheme"] == "https":
                 headers.append(("Strict-Transport-Security", HSTS))
@@ -134,12 +141,12 @@ class _Lane:
             and _PLAIN_HOST.fullmatch(environ.get("HTTP_HOST", "")) is not None
         )
 
-    def _is_open(self, route: Route) -> bool:
+    def _is_open(self, way: _Way) -> bool:
         """True when nobody but us would see the request on Flask's way."""
         app = self._app
         return (
             self._is_ours_alone
-            and app.view_functions[_endpoint(route)] is self._views[route]  # which can be replaced at any time
+            and app.view_functions[way.endpoint] is way.view  # which can be replaced at any time
             and not any(_RECEIVERS)
             and app.config["TRUSTED_HOSTS"] is None
         )
@@ -168,5 +175,6 @@ def _hooks(app: Flask) -> list[Callable[..., Any]]:
     return [*hooks, *app.teardown_appcontext_funcs, app.request_class, type(app.session_interface)]
 
 
-def _endpoint(route: Route) -> str:
-    return f"{NAME}.{route.name}"
+def _way(app: Flask, route: Route) -> _Way:
+    endpoint = f"{NAME}.{route.name}"
+    return _Way(route, endpoint, app.view_functions[endpoint])

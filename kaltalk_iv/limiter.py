@@ -12,11 +12,11 @@ import re
 import time
 from collections.abc import Callable
 from ipaddress import AddressValueError, IPv6Address
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from limits import RateLimitItem
 from limits.errors import StorageError
-from limits.storage import RedisStorage, Storage
+from limits.storage import RedisStorage
 
 from .core.errors import RateLimited
 from .rates import STORAGE_SETTING, SWITCH_SETTING, Limit, Rates
@@ -32,6 +32,16 @@ _WITH_PORT = re.compile(r"\[(?P<ipv6>[^\]]+)\](?::[0-9]+)?|(?P<ipv4>[0-9.]+):[0-
 _log = logging.getLogger("kaltalk_iv")
 
 T = TypeVar("T")
+
+
+class _Store(Protocol):
+    """What is asked of a store of the library, and of our own."""
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Return the count of the window that runs, with ``amount`` added."""
+
+    def get_expiry(self, key: str) -> float:
+        """Return when that window ends, in Unix seconds."""
 
 
 def network_of(address: str | None) -> str:
@@ -64,7 +74,7 @@ class Limiter:
     ) -> None:
         """``key`` (up to 64 bytes) keeps addresses and logins out of the store, and applications out of each other."""
         self._rates = rates or {}
-        self._key = key
+        self._names = {limit: _unfinished_name(key, limit, rate) for limit, rate in self._rates.items()}
         self._clock = clock
         # One memory for each limit: a flood of addresses must not push failed logins out.
         self._local = {limit: Windows(clock) for limit in self._rates}
@@ -79,7 +89,7 @@ class Limiter:
         rate = self._rates.get(limit)
         if rate is None:
             return
-        name = self._name(limit, rate, who)
+        name = self._name(limit, who)
         until = self._ask(limit, lambda store: _refused_until(store, rate, name))
         if until is not None:
             wait = math.ceil(until - self._clock())
@@ -89,10 +99,10 @@ class Limiter:
         """Take back one that was counted: a login that succeeded was no guess."""
         rate = self._rates.get(limit)
         if rate is not None:
-            name = self._name(limit, rate, who)
+            name = self._name(limit, who)
             self._ask(limit, lambda store: store.incr(name, rate.get_expiry(), -1))
 
-    def _ask(self, limit: Limit, question: Callable[[Storage], T]) -> T:
+    def _ask(self, limit: Limit, question: Callable[[_Store], T]) -> T:
         if self._shared is not None and not self._is_store_resting():
             try:
                 answer = question(self._shared)
@@ -129,12 +139,18 @@ class Limiter:
         cause = type(error.storage_error).__name__
         _log.error("The store of the limits did not answer (%s): each worker counts for itself until it does.", cause)
 
-    def _name(self, limit: Limit, rate: RateLimitItem, who: tuple[str, ...]) -> str:
-        """Return what ``who`` is counted as: another where the rate is another, because its window may be."""
-        text = "\0".join((limit.value, f"{rate.amount}/{rate.get_expiry()}", *who)).encode("utf-8", "surrogatepass")
-        return hashlib.blake2b(text, key=self._key, digest_size=16).hexdigest()
+    def _name(self, limit: Limit, who: tuple[str, ...]) -> str:
+        """Return what ``who`` is counted as."""
+        name = self._names[limit].copy()
+        name.update("\0".join(who).encode("utf-8", "surrogatepass"))
+        return name.hexdigest()
 
 
-def _refused_until(store: Storage, rate: RateLimitItem, name: str) -> float | None:
+def _unfinished_name(key: bytes, limit: Limit, rate: RateLimitItem) -> hashlib.blake2b:
+    """Return how the names of a limit begin: another way where the rate is another, because its window may be."""
+    return hashlib.blake2b(f"{limit.value}\0{rate.amount}/{rate.get_expiry()}\0".encode(), key=key, digest_size=16)
+
+
+def _refused_until(store: _Store, rate: RateLimitItem, name: str) -> float | None:
     """Return None when one more was counted in its fixed window, else when that ends, in Unix seconds."""
     return None if store.incr(name, rate.get_expiry()) <= rate.amount else store.get_expiry(name)

@@ -1,4 +1,4 @@
-"""Counts in the memory of one worker, for ``limits``: bounded, without a thread, on the application's clock.
+"""Counts in the memory of one worker: bounded, without a thread, on the application's clock.
 
 The memory store that comes with ``limits`` has no bound, and a thread of it walks all that it holds many times a
 second: after a flood from 100,000 addresses that costs a third of a core.
@@ -9,29 +9,23 @@ from collections import OrderedDict
 from collections.abc import Callable
 from itertools import islice
 
-from limits.storage import Storage
-
 MOST_KEYS = 20_000
 
 
-class Windows(Storage):
+class Windows:
     """At most 20,000 windows, all of one length. Those that are over go as new ones come, and then the oldest."""
-
-    STORAGE_SCHEME = None
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """``clock`` returns Unix seconds."""
-        super().__init__()
         self._clock = clock
         # The count, when the window began, its seconds; in the order in which they began. Of a plain dict the first key
         # is found past all that were deleted before it.
         self._counts: OrderedDict[str, tuple[int, float, int]] = OrderedDict()
         self._lock = threading.Lock()
 
-    @property
-    def base_exceptions(self) -> tuple[type[Exception], ...]:
-        """What of ours can fail: nothing."""
-        return ()
+    def __len__(self) -> int:
+        """Return how many windows are held, those too that are over and not gone yet."""
+        return len(self._counts)
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Return the count of the window that runs, with ``amount`` added; never below nothing."""
@@ -46,32 +40,11 @@ class Windows(Storage):
             self._counts[key] = (count, began, expiry)
             return count
 
-    def get(self, key: str) -> int:
-        """Return the count of the window that runs."""
-        found = self._running(key, self._clock())
-        return 0 if found is None else found[0]
-
     def get_expiry(self, key: str) -> float:
         """Return when the window that runs ends, in Unix seconds; now when none does."""
         now = self._clock()
         found = self._running(key, now)
         return now if found is None else found[1] + found[2]
-
-    def check(self) -> bool:
-        """True: memory is always there."""
-        return True
-
-    def reset(self) -> int:
-        """Forget everything and return how much that was."""
-        with self._lock:
-            forgotten = len(self._counts)
-            self._counts.clear()
-            return forgotten
-
-    def clear(self, key: str) -> None:
-        """Forget one window."""
-        with self._lock:
-            self._counts.pop(key, None)
 
     def _running(self, key: str, now: float) -> tuple[int, float, int] | None:
         """Return the window of ``key`` unless it is over; one that lies ahead is: the clock was set back."""

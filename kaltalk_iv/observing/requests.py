@@ -74,6 +74,11 @@ def name_organization(organization_id: str) -> None:
 
 def log_request(trace: Trace, method: str, route: str, status: int, *, level: int = logging.INFO) -> None:
     """Log one line about the request. It names the route and not the address, which holds ids and queries."""
-    if _log.isEnabledFor(level):
-        extra = {"method": method, "route": route, "status": status, "duration_ms": round(trace.seconds * 1000, 1)}
-        _log.log(level, "%s %s %d", method, route, status, extra=extra)
+    if not _log.isEnabledFor(level):
+        return
+    # Made as Logger.log makes it, without a walk up the stack to find out who calls: it is always this function.
+    make_record, here = logging.getLogRecordFactory(), log_request.__code__
+    told = (method, route, status)
+    record = make_record(_log.name, level, here.co_filename, here.co_firstlineno, "%s %s %d", told, None, here.co_name)
+    vars(record).update(method=method, route=route, status=status, duration_ms=round(trace.seconds * 1000, 1))
+    _log.handle(record)

@@ -33,7 +33,8 @@ class Tally:
         hour = int(now // HOUR_SECONDS) * HOUR_SECONDS
         reason = sighting.reason or ""
         one = CountRow(sighting.organization_id, hour, sighting.outcome, reason, 1, now, now, sighting.seconds_off)
-        self._merge([one], now)
+        with self._lock:
+            self._merge(one, now)
 
     def is_due(self, now: float) -> bool:
         """True when something has waited long enough to be written."""
@@ -48,19 +49,19 @@ class Tally:
 
     def put_back(self, rows: Iterable[CountRow], now: float) -> None:
         """Take back rows that could not be written; they are tried again later."""
-        self._merge(rows, now)
-
-    def _merge(self, rows: Iterable[CountRow], now: float) -> None:
         with self._lock:
             for row in rows:
-                key = (row.organization_id, row.hour, row.outcome, row.reason)
-                there = self._rows.get(key)
-                if there is not None:
-                    self._rows[key] = _sum(there, row)
-                elif len(self._rows) < MAX_KINDS:
-                    self._rows[key] = row
-            if self._since is None:
-                self._since = now
+                self._merge(row, now)
+
+    def _merge(self, row: CountRow, now: float) -> None:
+        key = (row.organization_id, row.hour, row.outcome, row.reason)
+        there = self._rows.get(key)
+        if there is not None:
+            self._rows[key] = _sum(there, row)
+        elif len(self._rows) < MAX_KINDS:
+            self._rows[key] = row
+        if self._since is None:
+            self._since = now
 
 
 def _sum(one: CountRow, other: CountRow) -> CountRow:

@@ -14,7 +14,7 @@ HOUR_SECONDS = 3600
 KEPT_SECONDS = 8 * 24 * 3600  # the report looks back seven days, and one more for the hour that is running
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CountRow:
     """``count`` identifies of one kind in the hour that begins at ``hour``; all times in Unix seconds."""
 

@@ -10,9 +10,9 @@ def test_memory_is_bounded_and_drops_the_oldest() -> None:
     for number in range(3 * MOST_KEYS):
         windows.incr(str(number), 60)
 
-    assert windows.get(str(3 * MOST_KEYS - 1)) == 1
-    assert windows.get("0") == 0
-    assert windows.reset() <= MOST_KEYS
+    assert len(windows) == MOST_KEYS
+    assert windows.incr(str(3 * MOST_KEYS - 1), 60) == 2
+    assert windows.incr("0", 60) == 1
 
 
 def test_memory_lets_go_of_windows_that_are_over() -> None:
@@ -24,8 +24,8 @@ def test_memory_lets_go_of_windows_that_are_over() -> None:
     for number in range(500):
         windows.incr(f"later {number}", 60)
 
-    assert [windows.get(f"later {number}") for number in range(500)] == [1] * 500
-    assert windows.reset() == 500
+    assert len(windows) == 500
+    assert [windows.incr(f"later {number}", 60) for number in range(500)] == [2] * 500
 
 
 def test_a_window_that_began_anew_is_none_of_the_oldest() -> None:
@@ -40,8 +40,8 @@ def test_a_window_that_began_anew_is_none_of_the_oldest() -> None:
     for number in range(MOST_KEYS - 1):
         windows.incr(str(number), 60)
 
-    assert windows.get("oldest") == 0
-    assert windows.get("comes back") == 1
+    assert windows.incr("comes back", 60) == 2
+    assert windows.incr("oldest", 60) == 1
 
 
 def test_a_clock_that_is_set_back_locks_nobody_out() -> None:

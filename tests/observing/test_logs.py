@@ -67,6 +67,27 @@ def test_a_request_is_one_line_that_says_what_it_was(
     assert line["time"][10] == "T"
 
 
+def test_a_line_about_a_request_is_a_record_as_the_application_makes_them(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest
+) -> None:
+    usual = logging.getLogRecordFactory()
+
+    def make(*given: Any, **named: Any) -> logging.LogRecord:
+        record = usual(*given, **named)
+        record.deployment = "blue"
+        return record
+
+    request.addfinalizer(lambda: logging.setLogRecordFactory(usual))
+    logging.setLogRecordFactory(make)
+    with caplog.at_level(logging.INFO, "kaltalk_iv.access"):
+        client.get("/v1/messages")
+
+    [record] = [record for record in caplog.records if record.name == "kaltalk_iv.access"]
+    assert vars(record)["deployment"] == "blue"
+    assert (record.levelno, record.funcName, record.filename) == (logging.INFO, "log_request", "requests.py")
+    assert record.getMessage() == "GET /v1/messages 401"
+
+
 def test_messages_name_their_organization_and_nothing_of_a_visit_is_in_a_line(
     log: io.StringIO, client: FlaskClient, org: OrganizationForTests
 ) -> None:
