@@ -78,6 +78,7 @@ class StandIn:
     snippet: str = ""
     body: str = "<main><h1>The shop</h1></main>"
     csp: str = ""
+    loads_widget: bool = True
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def fail(self, call: str, *answers: Response) -> None:
@@ -197,7 +198,8 @@ def _host(stand_in: StandIn, kaltalk_origin: Callable[[], str]) -> Flask:
     def page() -> Response:
         script = f'<script async nonce="n0nce" src="{kaltalk_origin()}/widget/kaltalk.js"></script>'
         snippet = f'<script nonce="n0nce">{stand_in.snippet}</script>'
-        html = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Shop</title>{snippet}{script}</head>'
+        head = f"{snippet}{script}" if stand_in.loads_widget else ""
+        html = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Shop</title>{head}</head>'
         headers = {"Cache-Control": "no-store"}
         headers["Content-Security-Policy"] = stand_in.csp or (
             f"default-src 'none'; script-src 'nonce-n0nce'; style-src 'self'; connect-src {kaltalk_origin()};"

@@ -8,9 +8,10 @@ import pytest
 from playwright.sync_api import expect
 
 from kaltalk_iv.api import widget_file
+from kaltalk_iv.dashboard.settings.snippets import page_code
 from tests.support.browser import Complaints
 from tests.widget.conftest import Shop
-from tests.widget.stand_in import IDENTIFY, StandIn, problem, user_token
+from tests.widget.stand_in import IDENTIFY, ORGANIZATION, StandIn, problem, user_token
 
 pytestmark = pytest.mark.browser
 
@@ -108,6 +109,18 @@ def test_anything_else_of_that_name_is_replaced(shop: Shop, kaltalk: StandIn, ot
     shop.page.wait_for_function("() => Object.isFrozen(window.KalTalk)")
     shop.page.evaluate("() => KalTalk.init({ organizationId: 'org_demo' })")
     expect(shop.part("launcher")).to_be_visible()
+
+
+def test_the_code_of_the_settings_page_identifies_whoever_is_logged_in(shop: Shop, kaltalk: StandIn) -> None:
+    code = page_code(ORGANIZATION, f"{kaltalk.origin}/widget/kaltalk.js")
+    token = user_token("ada")
+    kaltalk.snippet, kaltalk.loads_widget = "", False
+    kaltalk.body = f"<main><h1>The shop</h1></main>{code.replace('…', token)}"
+    kaltalk.csp = "default-src * 'unsafe-inline'"
+    shop.page.goto(shop.address)
+    shop.open()
+    shop.wait_for(lambda: [body.get("userJwt") for body in kaltalk.identifies] == [token])
+    assert shop.warnings == []
 
 
 def test_a_second_load_of_the_script_does_nothing(shop: Shop, kaltalk: StandIn) -> None:

@@ -13,7 +13,7 @@ from ...state import current_state
 from ...store.organizations import get_organization
 from ..protection import viewer
 from . import chart, wording
-from .snippets import SNIPPETS
+from .snippets import SNIPPETS, page_code
 
 
 def settings() -> Response:
@@ -45,7 +45,7 @@ def render_page(status: int = HTTPStatus.OK, **extra: Any) -> Response:
         "current_id": use_cases.current_id(secrets),
         "can_reveal": state.confirm is not None,
         "snippets": SNIPPETS,
-        "widget_address": url_for("kaltalk_iv_api.widget", _external=True),
+        "page_code": page_code(organization_id, url_for("kaltalk_iv_api.widget", _external=True)),
         "coverage": counted,
         "outcomes": chart.OUTCOMES,
         "hours": chart.rows(counted.hours),

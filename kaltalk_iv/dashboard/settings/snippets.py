@@ -1,4 +1,4 @@
-"""The code that signs a user token, for each language that hosts are written in, to copy from the page."""
+"""The code to copy from the page: what signs a user token, for each language of hosts, and what their pages carry."""
 
 from dataclasses import dataclass
 
@@ -106,3 +106,16 @@ SNIPPETS = (
     Snippet("Java", "com.auth0:java-jwt", _JAVA),
     Snippet("C#", "Microsoft.IdentityModel.JsonWebTokens", _CSHARP),
 )
+
+
+def page_code(organization_id: str, widget_address: str) -> str:
+    """Return what a page carries at its end. Its stub keeps the calls, so that no page waits for the chat."""
+    return f"""\
+<script>
+  window.KalTalk = {{ queue: [] }};
+  for (const call of ["init", "on", "open", "close", "shutdown"]) {{
+    KalTalk[call] = function (...values) {{ this.queue.push([call, ...values]); }};
+  }}
+  KalTalk.init({{ organizationId: "{organization_id}", userJwt: "…" }});
+</script>
+<script async src="{widget_address}"></script>"""
