@@ -63,14 +63,17 @@ def _starts() -> dict[str, float]:
 
 @contextmanager
 def _two_shops(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield the origins of one shop, on granian, without the widget and with it. Both know the same people."""
+    """Yield the origins of one shop, on granian, without the widget and with it. The demo makes the people of both."""
     granian = [ground.program("granian"), "--interface", "wsgi", "--port", "{port}", "--no-ws", "--factory"]
     granian += ["--log-level", "warning", "--blocking-threads", "4"]
-    shared = {"HOST_SECRET_KEY": secrets.token_urlsafe(32), "HOST_DATABASE_URL": f"sqlite:///{folder / 'host.sqlite3'}"}
-    demo = shared | {"KALTALK_DEMO_DIR": str(folder / "demo"), "KALTALK_DEMO_PASSWORD": PASSWORD}
+    demo = {"KALTALK_DEMO_DIR": str(folder / "demo"), "KALTALK_DEMO_PASSWORD": PASSWORD}
+    shop = {
+        "HOST_SECRET_KEY": secrets.token_urlsafe(32),
+        "HOST_DATABASE_URL": f"sqlite:///{folder / 'demo' / 'host.sqlite3'}",
+    }
     with (
         ground.serving([*granian, "app:create_app"], folder=folder, env=demo) as whole,
-        ground.serving([*granian, "host_demo:create_app"], folder=folder, env=shared) as plain,
+        ground.serving([*granian, "host_demo:create_app"], folder=folder, env=shop) as plain,
     ):
         yield plain.origin, whole.origin
 

@@ -4,6 +4,7 @@ docs/production.md says why each value is what it is. The environment sets PORT 
 KALTALK_THREADS.
 """
 
+import gc
 import os
 
 from kaltalk_iv.observing import gunicorn_logging
@@ -46,3 +47,12 @@ secure_scheme_headers: dict[str, str] = {}
 logconfig_dict = gunicorn_logging(os.environ.get("KALTALK_LOG_LEVEL") or "INFO")
 accesslog = None
 control_socket_disable = True
+
+
+def post_worker_init(_worker: object) -> None:
+    """Leave what is there now out of all collections of garbage.
+
+    It stays as long as the worker does, and a collection that looks at all of it answers nobody for 40 ms.
+    """
+    gc.collect()
+    gc.freeze()
