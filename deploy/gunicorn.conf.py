@@ -52,7 +52,7 @@ control_socket_disable = True
 def post_worker_init(_worker: object) -> None:
     """Leave what is there now out of all collections of garbage.
 
-    It stays as long as the worker does, and a collection that looks at all of it answers nobody for 40 ms.
+    It stays as long as the worker does, and a collection that looks at all of it answers nobody for some 55 ms.
     """
     gc.collect()
     gc.freeze()
