@@ -49,7 +49,7 @@ class Beside:
 def main(arguments: Sequence[str]) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="bench hostile", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a second of some kinds; in full: thirteen minutes")
+    parser.add_argument("--quick", action="store_true", help="a second of some kinds; in full: ten minutes")
     parser.add_argument("--database", choices=DATABASES, default="postgresql")
     parser.add_argument("--rate", type=int, default=50, help="good requests a second in the steady stream")
     asked = parser.parse_args(arguments)
