@@ -35,7 +35,7 @@ class Sample:
 def main(arguments: Sequence[str]) -> None:
     """Measure, print, and say whether it is level."""
     parser = argparse.ArgumentParser(prog="bench memory", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_REQUESTS:,} requests; in full four minutes or more")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_REQUESTS:,} requests; in full some minutes")
     parser.add_argument("--requests", type=int)
     parser.add_argument("--database", choices=DATABASES, default="postgresql")
     asked = parser.parse_args(arguments)
