@@ -6,8 +6,7 @@ from typing import Any
 
 from deploy.granian_app import create_app as create_granian_app
 from kaltalk_iv.server import create_app as create_kaltalk
-
-Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+from tests.production.told_apart import Application
 
 
 def create_app() -> Application:
