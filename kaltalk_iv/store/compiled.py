@@ -1,15 +1,23 @@
 """Statements as a driver takes them, compiled once: what goes past the session sends these."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
-from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
 Row = Sequence[Any]
 Statement = sa.Select[*tuple[Any, ...]] | sa.UpdateBase
 Values = Mapping[str, str | float | None]
+
+
+class Open(NamedTuple):
+    """A connection and its cursor, which does for many statements: to make one takes a while."""
+
+    connection: DBAPIConnection
+    cursor: DBAPICursor
+    generation: int
 
 
 class Compiled:

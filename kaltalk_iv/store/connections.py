@@ -7,22 +7,14 @@ import os
 from collections import deque
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from threading import TIMEOUT_MAX, Lock
-from typing import NamedTuple
+from threading import TIMEOUT_MAX
 
 import sqlalchemy as sa
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, DBAPIModule
+from sqlalchemy.engine.interfaces import DBAPIModule
 
-from .compiled import Compiled, Statement, compiled_for
+from .compiled import Compiled, Open, Statement, compiled_for
 from .database import CONNECTIONS, TIMEOUT_SECONDS
-
-
-class Open(NamedTuple):
-    """A connection and its cursor, which does for many statements: to make one takes a while."""
-
-    connection: DBAPIConnection
-    cursor: DBAPICursor
-    generation: int
+from .turns import Shared, Turns
 
 
 class Connections:
@@ -31,9 +23,7 @@ class Connections:
     def __init__(self, engine: sa.Engine, most: int = CONNECTIONS, timeout: float | None = TIMEOUT_SECONDS) -> None:
         """``most`` are open at a time; a thread waits ``timeout`` seconds for one, or for ever."""
         self.dialect = engine.dialect
-        # SQLite has one writer, and others look every few milliseconds whether it is done: some wait for a second while
-        # others pass. So those of one process queue up, and look for the writers of other processes alone.
-        self._turn = Lock()
+        self._turns = Turns() if engine.dialect.name == "sqlite" else None
         self.engine = engine
         self._most = most
         self._timeout = TIMEOUT_MAX if timeout is None else min(timeout, TIMEOUT_MAX)
@@ -88,23 +78,67 @@ class Connections:
         finally:
             self._places.put(None)
 
-    def wait_for_turn(self, opened: Open | None) -> Open | None:
-        """Return when it is this thread's turn to write, with ``opened`` if it did not wait: who waits, has none.
+    def wait_for_turn(self, opened: Open | None) -> tuple[Open | None, Shared | None]:
+        """Return when it is this thread's turn to write, with its connection and the transaction that it is to share.
 
-        Raises SQLAlchemy's TimeoutError when that takes too long.
+        The connection is ``opened`` if it did not wait, because who waits has none, or that of the transaction. Raises
+        SQLAlchemy's TimeoutError when it takes too long.
         """
-        if self.dialect.name != "sqlite" or self._turn.acquire(blocking=False):
-            return opened
-        if opened is not None:
-            self.give_back(opened)
-        if not self._turn.acquire(timeout=self._timeout):
+        place = None if self._turns is None else self._turns.take()
+        if self._turns is None or place is None:
+            return opened, None
+        try:
+            if opened is not None:
+                self.give_back(opened)
+            has_come = place.wait(self._timeout)
+        except BaseException:
+            if not self._turns.give_up(place):
+                self._end_unused(place.shared)
+            raise
+        if not has_come and self._turns.give_up(place):
             raise sa.exc.TimeoutError(f"Others have been writing for {self._timeout:g} seconds.")
-        return None
+        return (None, None) if place.shared is None else (place.shared.opened, place.shared)
+
+    def leave_turn(self, opened: Open, shared: Shared | None) -> Shared | None:
+        """Leave turn, connection and what has begun on it to whoever waits to write, and return what it shares then.
+
+        None, and nothing is done, when nobody waits.
+        """
+        return None if self._turns is None else self._turns.leave(opened, shared)
 
     def end_turn(self) -> None:
         """Let the next one write."""
-        if self.dialect.name == "sqlite":
-            self._turn.release()
+        if self._turns is not None:
+            self._turns.end()
+
+    @property
+    def is_awaited(self) -> bool:
+        """True when others wait for their turn."""
+        return self._turns is not None and self._turns.is_awaited
+
+    def wait_for_end(self, shared: Shared) -> None:
+        """Return when ``shared`` is committed.
+
+        Raises what a session would: SQLAlchemy's error when nothing of it stands, and its TimeoutError when that shows
+        later.
+        """
+        if not shared.wait(self._timeout):
+            raise sa.exc.TimeoutError(f"Others have been writing for {self._timeout:g} seconds.")
+        if shared.error is not None:
+            raise self.named(shared.error, None) from None
+
+    def broken_off(self) -> DBAPIModule.Error:
+        """Return the driver's error for those of whose transaction nothing stands, because another writer failed."""
+        return self.dialect.loaded_dbapi.OperationalError("the transaction was broken off")
+
+    def _end_unused(self, shared: Shared | None) -> None:
+        """End a turn that came to somebody who is gone."""
+        try:
+            if shared is not None:
+                shared.end(self.broken_off())
+                self.give_up(shared.opened)
+        finally:
+            self.end_turn()
 
     def named(self, error: DBAPIModule.Error, opened: Open | None) -> sa.exc.DBAPIError:
         """Return the driver's error as SQLAlchemy's, without the values."""
@@ -145,12 +179,12 @@ class Connections:
     def _close_idle(self) -> None:
         """Close what nobody has, and have what somebody has closed when it comes back.
 
-        In a forked process what was open before is the parent's, and only let go; so are the turn and the places that
+        In a forked process what was open before is the parent's, and only let go; so are the turns and the places that
         a thread of the parent had, which does not run here.
         """
         self._generation += 1
         if self._process != os.getpid():
-            self._process, self._turn = os.getpid(), Lock()
+            self._process, self._turns = os.getpid(), None if self._turns is None else Turns()
             self._places, self._idle = _places(self._most), deque()
             return
         with suppress(IndexError):

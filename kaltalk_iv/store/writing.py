@@ -9,10 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .compiled import Compiled, Row, Statement, Values
-from .connections import Connections, Open
+from .compiled import Compiled, Open, Row, Statement, Values
+from .connections import Connections
+from .turns import Shared
 
 _ONLY_UNDONE = "A statement has failed: what was begun can only be undone."
+_BEGIN_OWN, _KEEP_OWN, _UNDO_OWN = "SAVEPOINT writer", "RELEASE writer", "ROLLBACK TO writer"
 
 
 class Transaction:
@@ -22,7 +24,8 @@ class Transaction:
     statement as new as it would be in one: both databases let a statement see whatever was committed before it.
     What changes something and returns nothing is held back until the next statement: if none comes, it is all that
     there is to commit, and a single statement needs no transaction. That saves two of the four ways to the database.
-    Raises what a session would, the error of what was held back too: SQLAlchemy's, without values.
+    On SQLite writers who wait for each other share one transaction (``turns.py``), each with a savepoint of its own in
+    it. Raises what a session would, the error of what was held back too: SQLAlchemy's, without values.
     """
 
     def __init__(self, connections: Connections) -> None:
@@ -30,6 +33,7 @@ class Transaction:
         self._connections = connections
         self._opened: Open | None = None
         self._held: tuple[Compiled, Values] | None = None
+        self._shared: Shared | None = None
         self._has_turn = False
         self._has_begun = False
         self._has_failed = False
@@ -60,13 +64,20 @@ class Transaction:
         self._send_held(alone=not self._has_begun)
         if self._has_failed:
             raise sa.exc.PendingRollbackError(_ONLY_UNDONE)
-        self._end("COMMIT")
+        shared = self._leave(_KEEP_OWN) if self._has_begun else None
+        if shared is None:
+            self._end("COMMIT")
+        else:
+            self._connections.wait_for_end(shared)
 
     def rollback(self) -> None:
         """Undo everything, and give the connection back."""
         self._held = None
         with suppress(sa.exc.DBAPIError):  # the connection is given up then, and the database undoes what was begun
-            self._end("ROLLBACK")
+            if self._shared is None or self._opened is None:
+                self._end("ROLLBACK")
+            elif self._leave(_UNDO_OWN, _KEEP_OWN) is None:
+                self._end("COMMIT")  # what others have written before
 
     def _send_held(self, *, alone: bool) -> None:
         held, self._held = self._held, None
@@ -87,14 +98,14 @@ class Transaction:
         self._has_failed = True  # until it has not: whatever breaks it off, nothing may be committed then
         if compiled.changes and not self._has_turn:
             opened, self._opened = self._opened, None
-            self._opened = self._connections.wait_for_turn(opened)
+            self._opened, self._shared = self._connections.wait_for_turn(opened)
             self._has_turn = True
         if self._opened is None:
             self._opened = self._connections.take()
         opened = self._opened
         try:
-            if begins and not self._has_begun:
-                opened.cursor.execute("BEGIN")
+            if not self._has_begun and (begins or (compiled.changes and self._is_to_share)):
+                opened.cursor.execute("BEGIN" if self._shared is None else _BEGIN_OWN)
                 self._has_begun = True
             rows = compiled.rows(opened.cursor, values)
         except self._connections.error as error:
@@ -108,27 +119,57 @@ class Transaction:
         self._has_failed = False
         return rows
 
+    @property
+    def _is_to_share(self) -> bool:
+        return self._shared is not None or self._connections.is_awaited
+
     def _give_up(self) -> None:
         opened, self._opened = self._opened, None
         if opened is not None:
             self._connections.give_up(opened)
 
+    def _leave(self, *own: str) -> Shared | None:
+        """Leave what has begun to the next writer, and return what it shares then; None when nobody waits.
+
+        ``own`` is said first of what was written here, where others have written before.
+        """
+        opened, shared = self._opened, self._shared
+        if opened is None:
+            return None
+        if shared is not None and self._has_begun:
+            try:
+                for statement in own:
+                    opened.cursor.execute(statement)
+            except self._connections.error as error:  # SQLite has undone all of it, as it does when the disk is full
+                failure = self._connections.named(error, opened)
+                self._give_up()
+                self._end("ROLLBACK")
+                raise failure from None
+        left = self._connections.leave_turn(opened, shared)
+        if left is not None:
+            self._opened = self._shared = None
+            self._has_turn = self._has_begun = self._has_failed = False
+        return left
+
     def _end(self, how: str) -> None:
         """Say ``how`` it ends where it has begun. Whatever the answer is, connection and turn are free afterwards."""
         opened = self._opened
+        error = None if self._shared is None else self._connections.broken_off()
         try:
-            if opened is not None and self._has_begun:
+            if opened is not None and (self._has_begun or self._shared is not None):
                 opened.cursor.execute(how)
-        except self._connections.error as error:
-            failure = self._connections.named(error, opened)
+                error = None
+        except self._connections.error as refused:
+            error = refused
+            failure = self._connections.named(refused, opened)
             self._give_up()
             raise failure from None
         except BaseException:
             self._give_up()
             raise
         finally:
-            opened, has_turn = self._opened, self._has_turn
-            self._opened = None
+            opened, shared, has_turn = self._opened, self._shared, self._has_turn
+            self._opened = self._shared = None
             self._has_turn = self._has_begun = self._has_failed = False
             try:
                 if opened is not None:
@@ -136,3 +177,5 @@ class Transaction:
             finally:
                 if has_turn:
                     self._connections.end_turn()
+                if shared is not None:
+                    shared.end(error)

@@ -6,7 +6,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from kaltalk_iv.store.connections import Connections, Open
+from kaltalk_iv.store.compiled import Open
+from kaltalk_iv.store.connections import Connections
 from kaltalk_iv.store.sources import run_alone
 from kaltalk_iv.store.writing import Transaction
 from tests.store.notes import ADD, ADD_NOW, ALL, note, stored

@@ -94,16 +94,16 @@ def test_a_process_that_was_forked_has_all_places_and_the_turn_whatever_its_pare
         connections.wait_for_turn(None)
     idle = connections.take()  # the one that is given back here must stay the parent's
     connections.give_back(idle)
-    ours = connections._places, connections._idle, connections._turn
+    ours = connections._places, connections._idle, connections._turns
     with monkeypatch.context() as child:
         child.setattr(os, "getpid", lambda: -1)
         connections.engine.dispose(close=False)
         taken = [connections.take() for _ in range(2)]
         assert idle not in taken
-        assert connections.wait_for_turn(taken[0]) is taken[0]
+        assert connections.wait_for_turn(taken[0]) == (taken[0], None)
         for opened in taken:
             opened.connection.close()
-    connections._places, connections._idle, connections._turn = ours
+    connections._places, connections._idle, connections._turns = ours
     connections._process = os.getpid()
     connections.end_turn()
     connections.give_back(other)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from kaltalk_iv.store.compiled import Compiled, Statement
-from kaltalk_iv.store.connections import Connections, Open
+from kaltalk_iv.store.compiled import Compiled, Open, Statement
+from kaltalk_iv.store.connections import Connections
 from kaltalk_iv.store.database import UNAVAILABLE
 from kaltalk_iv.store.writing import Transaction
 from tests.store.notes import ADD, ADD_NOW, ALL, note, stored
@@ -45,13 +45,17 @@ def test_on_sqlite_whoever_has_read_before_gives_that_connection_back_while_it_w
     first, second = Transaction(sqlite), Transaction(sqlite)
     first.rows(ADD_NOW, note(1))
     second.rows(ALL, {})  # both connections are out now
+
+    def go_on() -> None:
+        second.rows(ADD_NOW, note(2))
+        second.commit()
+
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(second.rows, ADD_NOW, note(2))
+        waiting = pool.submit(go_on)
         sqlite.give_back(sqlite.take())  # waits for one of them, and must have it before the turn comes
         assert not waiting.done()
         first.commit()
         waiting.result()
-    second.commit()
     assert stored(sqlite) == [(1, False), (2, False)]
 
 
@@ -64,7 +68,7 @@ def test_on_sqlite_a_turn_ends_after_the_commit(sqlite: Connections, monkeypatch
             self._cursor = cursor
 
         def execute(self, text: str, *values: Any) -> Any:
-            said.append((text.split(maxsplit=1)[0], sqlite._turn.locked()))
+            said.append((text.split(maxsplit=1)[0], sqlite._turns is not None and sqlite._turns._is_taken))
             return self._cursor.execute(text, *values)
 
         def fetchall(self) -> Any:
