@@ -30,7 +30,7 @@ class Metrics:
         identifies = Counter(
             "kaltalk_identifies", "Identifies, by what they came to.", ["outcome", "reason"], registry=registry
         )
-        self._messages = Counter(
+        messages = Counter(
             "kaltalk_messages", "Visitors' messages that were accepted, by state.", ["state"], registry=registry
         )
         requests = Counter(
@@ -41,6 +41,7 @@ class Metrics:
         )
         # A series is looked up once: prometheus_client checks its labels each time. There are few, see above.
         self._identifies: Callable[..., Counter] = cache(identifies.labels)
+        self._messages: Callable[..., Counter] = cache(messages.labels)
         self._requests: Callable[..., Counter] = cache(requests.labels)
         self._seconds: Callable[..., Histogram] = cache(seconds.labels)
         self._problems = Counter(
@@ -69,7 +70,7 @@ class Metrics:
 
     def message(self, state: str) -> None:
         """Count a message that was accepted; one that was sent again too."""
-        self._messages.labels(state).inc()
+        self._messages(state).inc()
 
     def request(self, endpoint: str, status: int, seconds: float) -> None:
         """Count an answer of the route ``endpoint``."""

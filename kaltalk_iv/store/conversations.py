@@ -237,21 +237,26 @@ def _spoken(names: frozenset[str]) -> sa.Update:
     return sa.update(_TABLE).where(_IT).values(values)
 
 
-def going_on(visitor: WidgetSession, verdict: Verdict, text: str, now: float) -> tuple[sa.Update, dict[str, Any]]:
+def going_on(
+    visitor: WidgetSession, verdict: Verdict, text: str, now: float, *, follows: bool
+) -> tuple[sa.Update, dict[str, Any]]:
     """Return a statement, and its values, that does as ``join_own_thread`` and ``change_speaker`` where no event comes.
 
     It changes no row where the session has not spoken in a conversation yet, or that is closed, or is worth something
     else than ``verdict`` (or may be, by a secret that was revoked). It returns the id and the place of the line.
+    ``follows``: claims and all follow the session, as in ``change_speaker``; else it changes no row where they would
+    have to. SQLite writes each index of a column that is set, also where it stays what it was.
     """
     values = _speaker(visitor, verdict, now)
     del values["state_since"]
     is_verified = verdict.state is State.VERIFIED
     its = {**_its(visitor, is_verified=is_verified), "speaker": visitor.id}
-    return _going_on(frozenset(values), is_verified=is_verified), {**values, **its, **_said(text, now)}
+    statement = _going_on(frozenset(values), is_verified=is_verified, follows=follows)
+    return statement, {**values, **its, **_said(text, now)}
 
 
 @cache
-def _going_on(names: frozenset[str], *, is_verified: bool) -> sa.Update:
+def _going_on(names: frozenset[str], *, is_verified: bool, follows: bool) -> sa.Update:
     # As in service/chat.py: what a verified speaker is proven by was asked for when it came in.
     known_good = _TABLE.c.secret_id == sa.bindparam("secret_id") if is_verified else sa.false()
     joining = _joining(_SPOKEN_IN).where(
@@ -260,8 +265,12 @@ def _going_on(names: frozenset[str], *, is_verified: bool) -> sa.Update:
         _TABLE.c.reason.is_not_distinct_from(sa.bindparam("reason")),
         sa.or_(_TABLE.c.secret_id.is_(None), known_good),
     )
-    spoken: dict[str, Any] = {name: sa.bindparam(name) for name in names}
-    return joining.values(spoken).returning(_TABLE.c.id, _TABLE.c.message_count)
+    spoken: dict[str, Any] = {name: sa.bindparam(name, type_=_TABLE.c[name].type) for name in sorted(names)}
+    if follows:
+        joining = joining.values(spoken)
+    else:
+        joining = joining.where(*(_TABLE.c[name].is_not_distinct_from(value) for name, value in spoken.items()))
+    return joining.returning(_TABLE.c.id, _TABLE.c.message_count)
 
 
 def change_status(source: Writer, organization_id: str, conversation_id: str, status: Status) -> bool:

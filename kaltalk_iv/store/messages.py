@@ -60,35 +60,47 @@ _FOR_OTHERS = _AFTER.where(_OWN, sa.not_(_SAID_UNDER_PROOF))
 _ADDED = sa.insert(_TABLE).values(
     {name: sa.bindparam(name) for name in ("organization_id", "conversation_id", *MessageRecord._fields)}
 )
+_SENT_AS = "line_client_message_id"
 _GIVEN = ("id", "author", "session_id", "state", "reason", "secret_id", "text", "client_message_id", "created_at")
 
 
 def append_where_it_goes_on(
     source: Writer, visitor: WidgetSession, verdict: Verdict, text: str, client_message_id: str, now: float
 ) -> tuple[str, MessageRecord] | None:
-    """Add a visitor's line by one statement, if one will do, and return (conversation id, message).
+    """Add a visitor's line by one statement, on SQLite by two, if that will do; return (conversation id, message).
 
     Most lines are the next one of somebody who is worth what the conversation is worth: nothing is opened, and no event
-    stands before it. None, and nothing is changed, for all others, for what was sent before, and on SQLite, which
-    changes one table in a statement.
+    stands before it. None, and nothing is changed, for all others, and for what was sent before.
     """
-    if dialect_of(source) != "postgresql":
-        return None
-    joining, values = going_on(visitor, verdict, text, now)
     line = _line("visitor", visitor.id, verdict, visitor.secret_id, text, now, client_message_id=client_message_id)
-    given = {f"line_{name}": getattr(line, name) for name in _GIVEN}
-    rows = run_alone(source, _gone_on(joining), values | given)
-    return (rows[0][0], line._replace(position=rows[0][1])) if rows else None
+    if dialect_of(source) == "postgresql":  # which changes two tables in one statement
+        joining, values = going_on(visitor, verdict, text, now, follows=True)
+        given = {f"line_{name}": getattr(line, name) for name in _GIVEN}
+        rows = run_alone(source, _gone_on(joining), values | given)
+        return (rows[0][0], line._replace(position=rows[0][1])) if rows else None
+    joining, values = going_on(visitor, verdict, text, now, follows=False)
+    rows = run(source, _unsent(joining), values | {_SENT_AS: client_message_id})
+    if not rows:
+        return None
+    conversation_id, position = rows[0]
+    message = line._replace(position=position)
+    _add(source, visitor.organization_id, conversation_id, message)
+    return conversation_id, message
+
+
+@cache
+def _unsent(joining: sa.Update) -> sa.Update:
+    was_sent = sa.exists().where(
+        _TABLE.c.organization_id == sa.bindparam("of"),
+        _TABLE.c.session_id == sa.bindparam("speaker"),
+        _TABLE.c.client_message_id == sa.bindparam(_SENT_AS),
+    )
+    return joining.where(sa.not_(was_sent))
 
 
 @cache
 def _gone_on(joining: sa.Update) -> sa.Insert:
-    was_sent = sa.exists().where(
-        _TABLE.c.organization_id == sa.bindparam("of"),
-        _TABLE.c.session_id == sa.bindparam("speaker"),
-        _TABLE.c.client_message_id == sa.bindparam("line_client_message_id"),
-    )
-    joined = joining.where(sa.not_(was_sent)).cte("joined")
+    joined = _unsent(joining).cte("joined")
     given = [sa.bindparam(f"line_{name}", type_=_TABLE.c[name].type) for name in _GIVEN]
     line = sa.select(sa.bindparam("of", type_=sa.String), joined.c.id, joined.c.message_count, *given)
     columns = ("organization_id", "conversation_id", "position", *_GIVEN)
@@ -138,8 +150,12 @@ def append(
     position = count_line(source, organization_id, conversation_id, author, text, now) if place is None else place
     line = _line(author, session_id, verdict, secret_id, text, now, author_name, client_message_id)
     message = line._replace(position=position)
-    run(source, _ADDED, {"organization_id": organization_id, "conversation_id": conversation_id, **message._asdict()})
+    _add(source, organization_id, conversation_id, message)
     return message
+
+
+def _add(source: Writer, organization_id: str, conversation_id: str, message: MessageRecord) -> None:
+    run(source, _ADDED, {"organization_id": organization_id, "conversation_id": conversation_id, **message._asdict()})
 
 
 def _line(

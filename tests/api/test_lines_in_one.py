@@ -61,23 +61,23 @@ def test_a_new_customer_is_one_statement_on_postgresql(postgresql_app: Flask, cl
 
 
 def test_a_line_that_another_request_has_just_sent_is_found_and_not_stored_twice(
-    postgresql_app: Flask, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    app: Flask, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client, org = postgresql_app.test_client(), add_organization(postgresql_app)
+    client, org = app.test_client(), add_organization(app)
     session = proven(client, org, clock)
     send_message(client, session, "first", "m1")
     in_one, answers = messages.append_where_it_goes_on, list[TestResponse]()
 
     def lose(*of: Any) -> Any:
         if not answers:
-            answers.append(postgresql_app.test_client().post("/nowhere"))
-            answers.append(send_message(postgresql_app.test_client(), session, "second", "m2"))
+            answers.append(app.test_client().post("/nowhere"))
+            answers.append(send_message(app.test_client(), session, "second", "m2"))
         return in_one(*of)
 
     monkeypatch.setattr(messages, "append_where_it_goes_on", lose)
     again = send_message(client, session, "second", "m2")
     assert (again.status_code, again.json) == (201, answers[1].json)
-    assert [line.text for line in messages_of(postgresql_app, org.id)] == ["first", "second"]
+    assert [line.text for line in messages_of(app, org.id)] == ["first", "second"]
 
 
 def chance(*of: object) -> random.Random:
@@ -193,7 +193,7 @@ class Walk:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_whatever_is_said_it_leaves_what_several_statements_leave(
-    postgresql_app: Flask, clock: Clock, monkeypatch: pytest.MonkeyPatch, seed: int
+    app: Flask, clock: Clock, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     in_one, used = messages.append_where_it_goes_on, list[str]()
 
@@ -202,7 +202,7 @@ def test_whatever_is_said_it_leaves_what_several_statements_leave(
         used.append("in one" if done else "in several")
         return done
 
-    walks = Walk(postgresql_app, "org_one", clock), Walk(postgresql_app, "org_several", clock)
+    walks = Walk(app, "org_one", clock), Walk(app, "org_several", clock)
     for number in range(_STEPS):
         outcomes = []
         for walk in walks:
