@@ -8,10 +8,12 @@ from .errors import Unreadable
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # Not urlsplit: it takes line ends out of the middle, and what it makes of "[::1]x" depends on the Python version.
-_ORIGIN = re.compile(r"(https?)://(?:\[([0-9a-f:.]+)\]|([^\s/?#@:\[\]\\]+))(?::([0-9]{1,5}))?/?", re.IGNORECASE)
+# Letters in both cases and no IGNORECASE, to which the long s (U+017F) is an s.
+_SCHEME = "[Hh][Tt][Tt][Pp][Ss]?"
+_ORIGIN = re.compile(rf"({_SCHEME})://(?:\[([0-9A-Fa-f:.]+)\]|([^\s/?#@:\[\]\\]+))(?::([0-9]{{1,5}}))?/?")
 _HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 # An address of a page: its host, with what stands around it left out.
-_ADDRESS = re.compile(r"(?:(https?):/*)?(?:[^\s/?#@]*@)?([^\s/?#@\\,;]+)", re.IGNORECASE)
+_ADDRESS = re.compile(rf"(?:({_SCHEME}):/*)?(?:[^\s/?#@]*@)?([^\s/?#@\\,;]+)")
 _LONGEST_ADDRESS = 500
 
 

@@ -75,7 +75,8 @@ def change_password(session: Session, organization_id: str, login: str, password
 def log_in(session: Session, login: str, password: str, now: float) -> str | None:
     """Return the token of a new open login, which lasts 12 hours; None when login and password do not fit.
 
-    An unknown login costs as much time as a wrong password: neither tells who has an account.
+    They must still do so when it is stored: to check a password takes long enough for somebody to change it. An unknown
+    login costs as much time as a wrong password: neither tells who has an account.
     """
     login = login.strip().lower()
     agent = agents.find_agent(session, login) if _LOGIN.fullmatch(login) else None
@@ -84,8 +85,8 @@ def log_in(session: Session, login: str, password: str, now: float) -> str | Non
     if agent is None or not matches:
         return None
     token = secrets.token_urlsafe(_TOKEN_BYTES)
-    agents.add_login(session, _hash(token), agent.id, now, now + LOGIN_LIFETIME_SECONDS)
-    return token
+    is_open = agents.add_login(session, _hash(token), agent, now, now + LOGIN_LIFETIME_SECONDS)
+    return token if is_open else None
 
 
 def agent_for(session: Session, token: object, now: float) -> AgentRecord | None:

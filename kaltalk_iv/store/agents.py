@@ -59,11 +59,19 @@ def change_password_hash(session: Session, agent_id: str, password_hash: str) ->
     session.execute(sa.delete(AgentSession).where(AgentSession.agent_id == agent_id))
 
 
-def add_login(session: Session, id_hash: str, agent_id: str, now: float, expires_at: float) -> None:
-    """Insert an open login, and forget those that are over."""
+def add_login(session: Session, id_hash: str, agent: AgentRecord, now: float, expires_at: float) -> bool:
+    """Insert an open login, and forget those that are over; False when the agent's password is another one by now.
+
+    The agent's row is locked until the transaction ends: whoever changes the password ends this login too.
+    """
     session.execute(sa.delete(AgentSession).where(AgentSession.expires_at <= now))
-    session.add(AgentSession(id_hash=id_hash, agent_id=agent_id, created_at=now, expires_at=expires_at))
+    it = sa.update(Agent).where(Agent.id == agent.id, Agent.password_hash == agent.password_hash)
+    same = it.values(password_hash=Agent.password_hash).returning(Agent.id)
+    if session.execute(same.execution_options(synchronize_session=False)).first() is None:
+        return False
+    session.add(AgentSession(id_hash=id_hash, agent_id=agent.id, created_at=now, expires_at=expires_at))
     session.flush()
+    return True
 
 
 def find_logged_in(session: Session, id_hash: str, now: float) -> AgentRecord | None:

@@ -87,10 +87,9 @@ class Turns:
     def end(self) -> None:
         """Let the next one write."""
         with self._guard:
-            place = self._queue.popleft() if self._queue else None
-            self._is_taken = place is not None
-        if place is not None:
-            place.call(None)
+            self._is_taken = bool(self._queue)
+            if self._queue:
+                self._queue.popleft().call(None)
 
     def leave(self, opened: Open, shared: Shared | None) -> Shared | None:
         """Leave turn and transaction to the next one and return it; None, and nothing is done, when nobody waits.
@@ -100,7 +99,6 @@ class Turns:
         with self._guard:
             if not self._queue:
                 return None
-            place = self._queue.popleft()
-        shared = shared or Shared(opened)
-        place.call(shared)
-        return shared
+            shared = shared or Shared(opened)
+            self._queue.popleft().call(shared)  # here: whoever gives its place up must find it there, or its turn come
+            return shared

@@ -54,6 +54,12 @@ def test_an_entry_becomes_what_browsers_send(entry: str, origin: str) -> None:
         *("https://example.com\0", "https://exa\nmple.com", "https://exa\tmple.com", "https://\ud800.com"),
         *("https://[::1", "https://[::1%25eth0]", "https://[v1.x]", "https://[::1]x", "https://[]", "https://[::g]"),
         *("https://example.com,https://b.example", "https://example.com https://b.example"),
+        *(
+            "http\u017f://example.com",
+            "HTTP\u017f://example.com:8443",
+            "http\u017f://[::1]",
+            "http\u017f://example.com/a",
+        ),
     ],
 )
 def test_what_is_no_origin_is_refused(entry: str) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from kaltalk_iv.store.compiled import Compiled, Open, Values
 from kaltalk_iv.store.connections import Connections
 from kaltalk_iv.store.database import UNAVAILABLE
-from kaltalk_iv.store.turns import Place, Turns
+from kaltalk_iv.store.turns import Place, Shared, Turns
 from kaltalk_iv.store.writing import Transaction
 from tests.store.notes import ADD, ADD_NOW, ALL, READ, note, stored
 from tests.store.test_turns import write
@@ -102,6 +102,28 @@ def test_a_turn_goes_to_whoever_waits_longest_and_past_nobody(sqlite: Connection
     assert turns.leave(opened, shared) is None
     turns.end()
     assert turns.take() is None
+    sqlite.give_back(opened)
+
+
+def test_what_is_left_to_one_who_gives_up_is_found_there(sqlite: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns, opened, called = Turns(), sqlite.take(), Place.call
+    assert turns.take() is None
+    place = turns.take()
+    assert place is not None
+    gave_up: list[bool] = []
+    giving_up = threading.Thread(target=lambda: gave_up.append(turns.give_up(place)))
+
+    def call(its: Place, shared: Shared | None) -> None:
+        giving_up.start()
+        giving_up.join(0.1)  # it must not be answered before the turn is there
+        assert not gave_up
+        called(its, shared)
+
+    monkeypatch.setattr(Place, "call", call)
+    shared = turns.leave(opened, None)
+    giving_up.join()
+    assert gave_up == [False]
+    assert place.shared is shared
     sqlite.give_back(opened)
 
 
