@@ -244,15 +244,15 @@ def going_on(
 
     It changes no row where the session has not spoken in a conversation yet, or that is closed, or is worth something
     else than ``verdict`` (or may be, by a secret that was revoked). It returns the id and the place of the line.
-    ``follows``: claims and all follow the session, as in ``change_speaker``; else it changes no row where they would
-    have to. SQLite writes each index of a column that is set, also where it stays what it was.
+    ``follows``: claims and all follow the session; else no row is changed where they would have to: SQLite writes each
+    index of a column that is set, changed or not.
     """
     values = _speaker(visitor, verdict, now)
     del values["state_since"]
     is_verified = verdict.state is State.VERIFIED
     its = {**_its(visitor, is_verified=is_verified), "speaker": visitor.id}
-    statement = _going_on(frozenset(values), is_verified=is_verified, follows=follows)
-    return statement, {**values, **its, **_said(text, now)}
+    going = _going_on(frozenset(values), is_verified=is_verified, follows=follows)
+    return going, {**values, **its, **_said(text, now)}
 
 
 @cache
@@ -266,11 +266,9 @@ def _going_on(names: frozenset[str], *, is_verified: bool, follows: bool) -> sa.
         sa.or_(_TABLE.c.secret_id.is_(None), known_good),
     )
     spoken: dict[str, Any] = {name: sa.bindparam(name, type_=_TABLE.c[name].type) for name in sorted(names)}
-    if follows:
-        joining = joining.values(spoken)
-    else:
-        joining = joining.where(*(_TABLE.c[name].is_not_distinct_from(value) for name, value in spoken.items()))
-    return joining.returning(_TABLE.c.id, _TABLE.c.message_count)
+    as_it_is = (_TABLE.c[name].is_not_distinct_from(value) for name, value in spoken.items())
+    going = joining.values(spoken) if follows else joining.where(*as_it_is)
+    return going.returning(_TABLE.c.id, _TABLE.c.message_count)
 
 
 def change_status(source: Writer, organization_id: str, conversation_id: str, status: Status) -> bool:
