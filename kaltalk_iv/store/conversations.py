@@ -250,25 +250,32 @@ def going_on(
     values = _speaker(visitor, verdict, now)
     del values["state_since"]
     is_verified = verdict.state is State.VERIFIED
-    its = {**_its(visitor, is_verified=is_verified), "speaker": visitor.id}
+    its = {**_its(visitor, is_verified=is_verified), "speaker": visitor.id, **_said(text, now)}
     going = _going_on(frozenset(values), is_verified=is_verified, follows=follows)
-    return going, {**values, **its, **_said(text, now)}
+    return going, {_bound(name, follows=follows): value for name, value in values.items()} | its
 
 
 @cache
 def _going_on(names: frozenset[str], *, is_verified: bool, follows: bool) -> sa.Update:
+    now: dict[str, Any] = {
+        name: sa.bindparam(_bound(name, follows=follows), type_=_TABLE.c[name].type) for name in sorted(names)
+    }
     # As in service/chat.py: what a verified speaker is proven by was asked for when it came in.
-    known_good = _TABLE.c.secret_id == sa.bindparam("secret_id") if is_verified else sa.false()
+    known_good = _TABLE.c.secret_id == now["secret_id"] if is_verified else sa.false()
     joining = _joining(_SPOKEN_IN).where(
         _TABLE.c.status == Status.OPEN.value,
-        _TABLE.c.state == sa.bindparam("state"),
-        _TABLE.c.reason.is_not_distinct_from(sa.bindparam("reason")),
+        _TABLE.c.state == now["state"],
+        _TABLE.c.reason.is_not_distinct_from(now["reason"]),
         sa.or_(_TABLE.c.secret_id.is_(None), known_good),
     )
-    spoken: dict[str, Any] = {name: sa.bindparam(name, type_=_TABLE.c[name].type) for name in sorted(names)}
-    as_it_is = (_TABLE.c[name].is_not_distinct_from(value) for name, value in spoken.items())
-    going = joining.values(spoken) if follows else joining.where(*as_it_is)
+    as_it_is = (_TABLE.c[name].is_not_distinct_from(value) for name, value in now.items())
+    going = joining.values(now) if follows else joining.where(*as_it_is)
     return going.returning(_TABLE.c.id, _TABLE.c.message_count)
+
+
+def _bound(name: str, *, follows: bool) -> str:
+    """Return what a column's value is bound as: by the column's name an UPDATE would set it."""
+    return name if follows else f"{name}_now"
 
 
 def change_status(source: Writer, organization_id: str, conversation_id: str, status: Status) -> bool:
