@@ -38,6 +38,8 @@ def list_agents(session: Session, organization_id: str) -> list[AgentRecord]:
 
 def remove_agent(session: Session, agent_id: str) -> None:
     """Delete an agent and their open logins. What they wrote stays, with their name."""
+    # As all that changes open logins: first the agent's row, so that no two wait for each other.
+    session.execute(sa.select(Agent.id).where(Agent.id == agent_id).with_for_update())
     session.execute(sa.delete(AgentSession).where(AgentSession.agent_id == agent_id))
     session.execute(sa.delete(Agent).where(Agent.id == agent_id))
 
@@ -64,11 +66,11 @@ def add_login(session: Session, id_hash: str, agent: AgentRecord, now: float, ex
 
     The agent's row is locked until the transaction ends: whoever changes the password ends this login too.
     """
-    session.execute(sa.delete(AgentSession).where(AgentSession.expires_at <= now))
     it = sa.update(Agent).where(Agent.id == agent.id, Agent.password_hash == agent.password_hash)
     same = it.values(password_hash=Agent.password_hash).returning(Agent.id)
     if session.execute(same.execution_options(synchronize_session=False)).first() is None:
         return False
+    session.execute(sa.delete(AgentSession).where(AgentSession.expires_at <= now))
     session.add(AgentSession(id_hash=id_hash, agent_id=agent.id, created_at=now, expires_at=expires_at))
     session.flush()
     return True
