@@ -123,8 +123,7 @@ def retire_previous_secret(
     Raises Conflict when it does not run.
     """
     _lock(session, organization_id)
-    is_one = retires is None or is_id(retires)
-    if not is_one or not signing_secrets.end_grace(session, organization_id, now, retires):
+    if not signing_secrets.end_grace(session, organization_id, now, retires):
         raise Conflict("This grace window does not run any more: there is no previous secret to retire.")
     _audit(session, organization_id, actor, "grace_ended", "the previous secret retired early", now)
 

@@ -96,7 +96,7 @@ class Connections:
                 self._end_unused(place.shared)
             raise
         if not has_come and self._turns.give_up(place):
-            raise sa.exc.TimeoutError(f"Others have been writing for {self._timeout:g} seconds.")
+            raise self._too_late()
         return (None, None) if place.shared is None else (place.shared.opened, place.shared)
 
     def leave_turn(self, opened: Open, shared: Shared | None) -> Shared | None:
@@ -123,13 +123,16 @@ class Connections:
         later.
         """
         if not shared.wait(self._timeout):
-            raise sa.exc.TimeoutError(f"Others have been writing for {self._timeout:g} seconds.")
+            raise self._too_late()
         if shared.error is not None:
             raise self.named(shared.error, None) from None
 
     def broken_off(self) -> DBAPIModule.Error:
         """Return the driver's error for those of whose transaction nothing stands, because another writer failed."""
         return self.dialect.loaded_dbapi.OperationalError("the transaction was broken off")
+
+    def _too_late(self) -> sa.exc.TimeoutError:
+        return sa.exc.TimeoutError(f"Others have been writing for {self._timeout:g} seconds.")
 
     def _end_unused(self, shared: Shared | None) -> None:
         """End a turn that came to somebody who is gone."""

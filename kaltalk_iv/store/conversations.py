@@ -244,22 +244,21 @@ def going_on(
 
     It changes no row where the session has not spoken in a conversation yet, or that is closed, or is worth something
     else than ``verdict`` (or may be, by a secret that was revoked). It returns the id and the place of the line.
-    ``follows``: claims and all follow the session; else no row is changed where they would have to: SQLite writes each
-    index of a column that is set, changed or not.
+    ``follows``: claims and all follow the session; else it changes no row where they would have to, because SQLite
+    writes each index of a column that is set, changed or not.
     """
     values = _speaker(visitor, verdict, now)
     del values["state_since"]
     is_verified = verdict.state is State.VERIFIED
     its = {**_its(visitor, is_verified=is_verified), "speaker": visitor.id, **_said(text, now)}
     going = _going_on(frozenset(values), is_verified=is_verified, follows=follows)
-    return going, {_bound(name, follows=follows): value for name, value in values.items()} | its
+    return going, {f"{name}_now": value for name, value in values.items()} | its
 
 
 @cache
 def _going_on(names: frozenset[str], *, is_verified: bool, follows: bool) -> sa.Update:
-    now: dict[str, Any] = {
-        name: sa.bindparam(_bound(name, follows=follows), type_=_TABLE.c[name].type) for name in sorted(names)
-    }
+    # Not bound by the columns' names: a session takes a value of such a name for one to set.
+    now: dict[str, Any] = {name: sa.bindparam(f"{name}_now", type_=_TABLE.c[name].type) for name in sorted(names)}
     # As in service/chat.py: what a verified speaker is proven by was asked for when it came in.
     known_good = _TABLE.c.secret_id == now["secret_id"] if is_verified else sa.false()
     joining = _joining(_SPOKEN_IN).where(
@@ -271,11 +270,6 @@ def _going_on(names: frozenset[str], *, is_verified: bool, follows: bool) -> sa.
     as_it_is = (_TABLE.c[name].is_not_distinct_from(value) for name, value in now.items())
     going = joining.values(now) if follows else joining.where(*as_it_is)
     return going.returning(_TABLE.c.id, _TABLE.c.message_count)
-
-
-def _bound(name: str, *, follows: bool) -> str:
-    """Return what a column's value is bound as: by the column's name an UPDATE would set it."""
-    return name if follows else f"{name}_now"
 
 
 def change_status(source: Writer, organization_id: str, conversation_id: str, status: Status) -> bool:

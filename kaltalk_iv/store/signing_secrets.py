@@ -5,6 +5,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ..core.text import is_id
 from ..models import Secret
 from .database import table_of
 from .sources import Source, Writer, run
@@ -104,6 +105,8 @@ def end_grace(session: Session, organization_id: str, now: float, secret_id: str
     """End the running grace window at ``now``, that of ``secret_id`` when it is given; False when it does not run."""
     runs = [Secret.organization_id == organization_id, Secret.revoked_at.is_(None), Secret.expires_at > now]
     if secret_id is not None:
+        if not is_id(secret_id):
+            return False
         runs.append(Secret.id == secret_id)
     done = session.execute(
         sa.update(Secret)

@@ -5,9 +5,10 @@ An ORM session and its statements take a worker longer than the driver does, and
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIModule
 
 from .compiled import Compiled, Open, Row, Statement, Values
 from .connections import Connections
@@ -139,12 +140,10 @@ class Transaction:
         if shared is not None and self._has_begun:
             try:
                 for statement in own:
-                    opened.cursor.execute(statement)
-            except self._connections.error as error:  # SQLite has undone all of it, as it does when the disk is full
-                failure = self._connections.named(error, opened)
-                self._give_up()
+                    self._say(opened, statement)
+            except BaseException:  # SQLite has undone all of it, as it does when the disk is full, or nobody knows
                 self._end("ROLLBACK")
-                raise failure from None
+                raise
         left = self._connections.leave_turn(opened, shared)
         if left is not None:
             self._opened = self._shared = None
@@ -157,15 +156,10 @@ class Transaction:
         error = None if self._shared is None else self._connections.broken_off()
         try:
             if opened is not None and (self._has_begun or self._shared is not None):
-                opened.cursor.execute(how)
+                self._say(opened, how)
                 error = None
-        except self._connections.error as refused:
-            error = refused
-            failure = self._connections.named(refused, opened)
-            self._give_up()
-            raise failure from None
-        except BaseException:
-            self._give_up()
+        except sa.exc.DBAPIError as failure:
+            error = cast("DBAPIModule.Error", failure.orig)
             raise
         finally:
             opened, shared, has_turn = self._opened, self._shared, self._has_turn
@@ -179,3 +173,14 @@ class Transaction:
                     self._connections.end_turn()
                 if shared is not None:
                     shared.end(error)
+
+    def _say(self, opened: Open, statement: str) -> None:
+        """Tell the driver a word of a transaction's own. Whatever breaks it off, the connection is given up."""
+        try:
+            opened.cursor.execute(statement)
+        except self._connections.error as error:
+            self._give_up()
+            raise self._connections.named(error, opened) from None
+        except BaseException:
+            self._give_up()
+            raise
