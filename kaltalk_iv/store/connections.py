@@ -72,11 +72,17 @@ class Connections:
             self.give_up(opened)
 
     def give_up(self, opened: Open) -> None:
-        """Close what nobody may have any more; a database undoes what was begun on it."""
+        """Close what nobody may have any more; a database undoes what was begun on it.
+
+        The cursor too: while a traceback, say, still has it, SQLite keeps the connection open, and its lock with it.
+        """
         try:
-            opened.connection.close()
+            opened.cursor.close()
         finally:
-            self._places.put(None)
+            try:
+                opened.connection.close()
+            finally:
+                self._places.put(None)
 
     def wait_for_turn(self, opened: Open | None) -> tuple[Open | None, Shared | None]:
         """Return when it is this thread's turn to write, with its connection and the transaction that it is to share.

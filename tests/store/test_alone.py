@@ -1,43 +1,14 @@
 """A change that is all there is: it stands without a transaction, and in one as soon as there is another."""
 
-from typing import Any
-
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from kaltalk_iv.store.compiled import Open
 from kaltalk_iv.store.connections import Connections
 from kaltalk_iv.store.sources import run_alone
 from kaltalk_iv.store.writing import Transaction
-from tests.store.notes import ADD, ADD_NOW, ALL, note, stored
+from tests.store.notes import ADD, ADD_NOW, ALL, Sent, note, stored
 from tests.store.test_reading import kill_all_but_mine
-
-
-class Sent:
-    """What the driver was told, by the first word of each statement, a transaction's own words among them."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.words: list[str] = []
-        take = Connections.take
-
-        class Heard:
-            def __init__(self, cursor: Any, words: list[str]) -> None:
-                self._cursor, self._words = cursor, words
-
-            def execute(self, text: str, *values: Any) -> Any:
-                self._words.append(text.split(maxsplit=1)[0])
-                return self._cursor.execute(text, *values)
-
-            def fetchall(self) -> Any:
-                return self._cursor.fetchall()
-
-        def listen(connections: Connections) -> Open:
-            opened = take(connections)
-            cursor: Any = opened.cursor if isinstance(opened.cursor, Heard) else Heard(opened.cursor, self.words)
-            return opened._replace(cursor=cursor)
-
-        monkeypatch.setattr(Connections, "take", listen)
 
 
 def test_a_change_that_is_all_there_is_needs_no_transaction(

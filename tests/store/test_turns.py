@@ -1,28 +1,18 @@
 """Who writes next on SQLite, which has one writer: the threads of one process queue up."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from kaltalk_iv.store.compiled import Compiled, Open, Statement
+from kaltalk_iv.store.compiled import Compiled
 from kaltalk_iv.store.connections import Connections
 from kaltalk_iv.store.database import UNAVAILABLE
+from kaltalk_iv.store.turns import Place, Shared, Turns
 from kaltalk_iv.store.writing import Transaction
-from tests.store.notes import ADD, ADD_NOW, ALL, note, stored
-
-
-def write(connections: Connections, number: int, statement: Statement = ADD) -> None:
-    """Write one row as a use case does: to its end, or not at all."""
-    transaction = Transaction(connections)
-    try:
-        transaction.rows(statement, note(number))
-        transaction.commit()
-    except BaseException:
-        transaction.rollback()
-        raise
+from tests.store.notes import ADD, ADD_NOW, ALL, hear, note, stored, write
 
 
 def test_on_sqlite_whoever_writes_second_waits_for_the_first(sqlite: Connections) -> None:
@@ -61,25 +51,10 @@ def test_on_sqlite_whoever_has_read_before_gives_that_connection_back_while_it_w
 
 def test_on_sqlite_a_turn_ends_after_the_commit(sqlite: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[tuple[str, bool]] = []
-    take = Connections.take
-
-    class Heard:
-        def __init__(self, cursor: Any) -> None:
-            self._cursor = cursor
-
-        def execute(self, text: str, *values: Any) -> Any:
-            said.append((text.split(maxsplit=1)[0], sqlite._turns is not None and sqlite._turns._is_taken))
-            return self._cursor.execute(text, *values)
-
-        def fetchall(self) -> Any:
-            return self._cursor.fetchall()
-
-    def listen(connections: Connections) -> Open:
-        opened = take(connections)
-        heard: Any = Heard(opened.cursor)
-        return opened._replace(cursor=heard)
-
-    monkeypatch.setattr(Connections, "take", listen)
+    hear(
+        monkeypatch,
+        lambda _cursor, word: said.append((word, sqlite._turns is not None and sqlite._turns._is_taken)),
+    )
     transaction = Transaction(sqlite)
     transaction.rows(ALL, {})
     transaction.rows(ADD_NOW, note(1))
@@ -129,3 +104,50 @@ def test_on_postgresql_two_write_at_once(postgresql: Connections) -> None:
     second.commit()
     assert stored(postgresql) == [(2, False)]
     first.commit()
+
+
+def test_a_turn_goes_to_whoever_waits_longest_and_past_nobody(sqlite: Connections) -> None:
+    turns, opened = Turns(), sqlite.take()
+    assert turns.take() is None
+    second, third = turns.take(), turns.take()
+    assert second is not None
+    assert third is not None
+    turns.end()
+    assert second.wait(0)
+    assert second.shared is None
+    assert not third.wait(0)
+    fourth = turns.take()
+    assert fourth is not None  # though nobody but the second has a turn
+    shared = turns.leave(opened, None)
+    assert shared is not None
+    assert third.wait(0)
+    assert third.shared is shared
+    assert not fourth.wait(0)
+    assert turns.leave(opened, shared) is shared
+    assert fourth.wait(0)
+    assert turns.leave(opened, shared) is None
+    turns.end()
+    assert turns.take() is None
+    sqlite.give_back(opened)
+
+
+def test_what_is_left_to_one_who_gives_up_is_found_there(sqlite: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns, opened, called = Turns(), sqlite.take(), Place.call
+    assert turns.take() is None
+    place = turns.take()
+    assert place is not None
+    gave_up: list[bool] = []
+    giving_up = threading.Thread(target=lambda: gave_up.append(turns.give_up(place)))
+
+    def call(its: Place, shared: Shared | None) -> None:
+        giving_up.start()
+        giving_up.join(0.1)  # it must not be answered before the turn is there
+        assert not gave_up
+        called(its, shared)
+
+    monkeypatch.setattr(Place, "call", call)
+    shared = turns.leave(opened, None)
+    giving_up.join()
+    assert gave_up == [False]
+    assert place.shared is shared
+    sqlite.give_back(opened)
